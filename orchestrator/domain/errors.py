@@ -1,0 +1,119 @@
+"""What can go wrong, in our own words: no library's exception crosses a floor.
+
+Each error carries a stable `code` (a front end shows it, a program may branch on it) and a
+`detail` that says what would be right. Times are seconds.
+"""
+
+from dataclasses import dataclass
+
+
+class RingOutError(Exception):
+    """Anything this product refuses or fails to do."""
+
+    code = "error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field that was not understood: `field` is a dotted path such as `to.phoneNumber`."""
+
+    field: str
+    detail: str
+
+
+class InvalidRequest(RingOutError):
+    """The request is well-formed and one or more of its fields are not usable."""
+
+    code = "invalid_field"
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.detail}" for error in errors))
+        self.errors = errors
+
+
+class MalformedRequest(RingOutError):
+    """The request cannot be read at all: bad JSON, or a header that does not parse."""
+
+    code = "malformed_request"
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class CallNotFound(RingOutError):
+    """No call has this id, here or (where it was asked) at RingCentral."""
+
+    code = "call_not_found"
+
+
+class IdempotencyKeyReused(RingOutError):
+    """The key was used before, for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class CallWithdrawn(RingOutError):
+    """The call ended here before RingCentral was asked: it expired or was cancelled."""
+
+    code = "call_withdrawn"
+
+
+class Retryable(RingOutError):
+    """Nothing was done; the same request may be made again after `retry_after` seconds."""
+
+    def __init__(self, detail: str, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class StorageUnavailable(Retryable):
+    """Redis did not answer in time."""
+
+    code = "storage_unavailable"
+
+
+class UpstreamUnavailable(Retryable):
+    """RingCentral could not be reached, so that nothing was sent to it."""
+
+    code = "ringcentral_unavailable"
+
+
+class UpstreamGated(Retryable):
+    """RingCentral's rate limit is spent or its penalty runs: nothing was sent, nor may be."""
+
+    code = "ringcentral_rate_limited"
+
+
+class UpstreamFailed(RingOutError):
+    """RingCentral was asked and what it did is not known: time-out, reset, 5xx, unreadable."""
+
+    code = "ringcentral_failed"
+
+    def __init__(self, detail: str, *, timed_out: bool = False) -> None:
+        super().__init__(detail)
+        self.timed_out = timed_out
+
+
+class UpstreamRefused(RingOutError):
+    """RingCentral understood and said no, so that nothing is ringing.
+
+    `http_status` is RingCentral's (4xx), `error_code` its own, such as `TEL-109`.
+    """
+
+    code = "ringcentral_refused"
+
+    def __init__(self, http_status: int, error_code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.http_status = http_status
+        self.error_code = error_code
+
+
+class UpstreamGone(UpstreamRefused):
+    """RingCentral does not know this ring-out, or no longer: neither success nor failure."""
+
+    code = "ringcentral_gone"

@@ -1,0 +1,64 @@
+"""Log lines: one event each, JSON for machines, colour for a terminal, no number, no secret."""
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+
+from orchestrator.domain import phones
+
+_SECRET = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+_LOUD = ("arq", "mcp", "uvicorn", "httpx", "aiohttp.access", "asyncio")
+_KEPT = frozenset({"timestamp", "level", "logger"})
+
+
+def _scrub(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _scrubbed(value) if name not in _KEPT and isinstance(value, str) else value
+        for name, value in event.items()
+    }
+
+
+def _scrubbed(text: str) -> str:
+    return _SECRET.sub(r"\1 ***", phones.scrubbed_e164(text))
+
+
+def configure(level: str, style: str) -> None:
+    """Sends structlog and the standard library's logging to stderr, the same way.
+
+    `style` is auto, json or console; `level` is debug, info, warning or error.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        structlog.processors.UnicodeDecoder(),
+        _scrub,
+    ]
+    is_console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if is_console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,310 @@
+"""What a client may ask of calls; REST and MCP both go through here, and neither does more.
+
+Accepting and cancelling never wait for RingCentral: they are written down and a worker is woken.
+Reading answers from Redis, and asks RingCentral only for what is not known here or where the
+client insists.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+from zlib import crc32
+
+from uuid_utils import uuid7
+
+from orchestrator.domain import calls
+from orchestrator.domain.calls import Call, Endpoint
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import (
+    CallNotFound,
+    CallWithdrawn,
+    UpstreamGone,
+    UpstreamRefused,
+)
+from orchestrator.domain.status import Reading, verdict
+from orchestrator.domain.words import Outcome, State
+from orchestrator.service.models import RingOutRequest
+from orchestrator.storage.calls import CallStore
+from orchestrator.storage.feed import Feed
+from orchestrator.storage.glances import Glances
+from orchestrator.storage.listing import CallList, Page, Wanted
+from orchestrator.storage.records import Snapshot
+
+OUR_PREFIX = "call_"
+_UNANSWERED = (State.QUEUED, State.PLACING, State.UNCONFIRMED)
+
+
+class StatusSource(Protocol):
+    """Where a ring-out's status can be had live: RingCentral.
+
+    `status` raises UpstreamGone, UpstreamGated, UpstreamUnavailable, UpstreamRefused or
+    UpstreamFailed.
+    """
+
+    async def status(self, account: str, extension: str, ringout_id: str) -> Reading: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """`base_url` begins the `uri` of every call; `accept_patience` is milliseconds."""
+
+    base_url: str
+    accept_patience: int = 2_500
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A call written down; `replayed` where an earlier request with its key had made it."""
+
+    snapshot: Snapshot
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A call as read: from the cache (`hit`), or `live`, asked of RingCentral for this."""
+
+    snapshot: Snapshot
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A call whose cancel is written down; `was_over` where there was nothing left to cancel."""
+
+    snapshot: Snapshot
+    was_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallService:
+    """Every method raises StorageUnavailable when Redis does not answer in time."""
+
+    store: CallStore
+    listing: CallList
+    glances: Glances
+    feed: Feed
+    source: StatusSource
+    clock: Clock
+    options: ServiceOptions
+
+    async def accept(
+        self,
+        account: str,
+        extension: str,
+        request: RingOutRequest,
+        idempotency_key: str | None = None,
+    ) -> Accepted:
+        """Writes a call down and wakes a worker; IdempotencyKeyReused where the key was used
+        for another request."""
+        call = self._new(account, extension, request)
+        accepted = await self.store.accept(
+            call,
+            request.for_ringcentral(),
+            key=idempotency_key,
+            fingerprint=_fingerprint(account, extension, request),
+            patience=self.options.accept_patience,
+        )
+        if accepted.call_id == call.id:
+            return Accepted(Snapshot.of(call), replayed=False)
+        return Accepted(await self._present(accepted.call_id), replayed=True)
+
+    async def answered(self, snapshot: Snapshot, seconds: float) -> Snapshot:
+        """The call once RingCentral has answered the POST, or as it is after `seconds`.
+
+        UpstreamRefused where RingCentral said no; CallWithdrawn where the call ended here before
+        RingCentral was asked.
+        """
+        snapshot = await self._wait(snapshot, lambda now: now.state not in _UNANSWERED, seconds)
+        if snapshot.state is State.ENDED:
+            await self._raise_refusal(snapshot.id)
+        return snapshot
+
+    async def read(
+        self, account: str, extension: str, ringout_id: str, *, fresh: bool = False
+    ) -> Glance:
+        """The call by our id or RingCentral's; CallNotFound where neither knows it.
+
+        With `fresh`, and for an id that is not known here, RingCentral is asked (once for
+        everyone who asks at the same time); then its errors come through.
+        """
+        call_id = await self._own_id(ringout_id)
+        if call_id is None:
+            return Glance(await self._foreign(account, extension, ringout_id), live=True)
+        snapshot = await self._present(call_id)
+        _check_path(snapshot, account, extension)
+        if not fresh or not await self._looked_at(call_id):
+            return Glance(snapshot, live=False)
+        return Glance(await self._present(call_id), live=True)
+
+    async def changed(self, snapshot: Snapshot, seconds: float) -> Snapshot:
+        """The call once it differs from `snapshot`, or as it is after `seconds`."""
+        if not snapshot.id.startswith(OUR_PREFIX):
+            return snapshot
+        return await self._wait(snapshot, lambda now: now.sequence != snapshot.sequence, seconds)
+
+    async def cancel(self, account: str, extension: str, ringout_id: str) -> Cancelled:
+        """Ends a call that is not placed yet, there and then; asks for the cancel of any other.
+
+        A ring-out that was not made here is looked up at RingCentral and followed from then on.
+        """
+        call_id = await self._own_id(ringout_id)
+        if call_id is None:
+            call_id = await self._adopt(account, extension, ringout_id)
+        else:
+            _check_path(await self._present(call_id), account, extension)
+        written = await self.store.change(call_id, lambda call: calls.cancelled(call, self.clock()))
+        call = written.record.call
+        return Cancelled(Snapshot.of(call), was_over=call.is_over and not written.applied)
+
+    async def cancel_settled(self, snapshot: Snapshot, seconds: float) -> Snapshot:
+        """The call once it is known what came of its cancel, or as it is after `seconds`."""
+
+        def is_settled(now: Snapshot) -> bool:
+            cancel = json.loads(now.document)["cancel"]
+            return now.state is State.ENDED or (
+                cancel is not None and cancel["outcome"] is not None
+            )
+
+        return await self._wait(snapshot, is_settled, seconds)
+
+    async def page(self, wanted: Wanted, limit: int, cursor: str | None) -> Page:
+        """Calls, newest first; ValueError for a cursor that is not one of ours."""
+        return await self.listing.page(wanted, limit, cursor)
+
+    def _new(self, account: str, extension: str, request: RingOutRequest) -> Call:
+        now = self.clock()
+        call_id = _new_id()
+        caller = request.from_
+        return Call(
+            id=call_id,
+            uri=self._uri(account, extension, call_id),
+            account_id=account,
+            extension_id=extension,
+            accepted_at=now,
+            expires_at=now + request.expires_in * 1000,
+            from_=Endpoint.shown(caller.phone_number, caller.forwarding_number_id)
+            if caller
+            else None,
+            to=Endpoint.shown(request.to.phone_number),
+            client_reference=request.client_reference,
+        )
+
+    def _uri(self, account: str, extension: str, call_id: str) -> str:
+        path = f"/v1/restapi/v1-0/account/{account}/extension/{extension}/ring-out/{call_id}"
+        return self.options.base_url + path
+
+    async def _own_id(self, ringout_id: str) -> str | None:
+        if ringout_id.startswith(OUR_PREFIX):
+            return ringout_id
+        return await self.store.by_ringout(ringout_id)
+
+    async def _present(self, call_id: str) -> Snapshot:
+        snapshot = await self.store.snapshot(call_id)
+        if snapshot is None:
+            raise CallNotFound("There is no such call.")
+        return snapshot
+
+    async def _wait(
+        self, snapshot: Snapshot, is_enough: Callable[[Snapshot], bool], seconds: float
+    ) -> Snapshot:
+        if seconds <= 0 or is_enough(snapshot):
+            return snapshot
+        deadline = asyncio.get_running_loop().time() + seconds
+        async with self.feed.watching(snapshot.id) as changed:
+            while True:
+                changed.clear()
+                snapshot = await self._present(snapshot.id)
+                if is_enough(snapshot):
+                    return snapshot
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await changed.wait()
+                except TimeoutError:
+                    return snapshot
+
+    async def _raise_refusal(self, call_id: str) -> None:
+        record = await self.store.record(call_id)
+        if record is None:
+            return
+        call = record.call
+        reason = call.reason
+        if call.refusal_status is not None and reason is not None:
+            raise UpstreamRefused(call.refusal_status, reason.code, reason.message)
+        if call.placed_at is None and call.outcome in (Outcome.EXPIRED, Outcome.CANCELLED):
+            raise CallWithdrawn(f"The call ended as {call.outcome} before it was placed.")
+
+    async def _looked_at(self, call_id: str) -> bool:
+        record = await self.store.record(call_id)
+        if record is None or not record.call.is_followed:
+            return False
+        call = record.call
+        asked_at = self.clock()
+        try:
+            reading = await self._live(call.account_id, call.extension_id, call.ringout_id or "")
+        except UpstreamGone:
+            await self.store.change(record, lambda now: calls.vanished(now, self.clock()))
+            return True
+        await self.store.change(
+            record, lambda now: calls.observed(now, reading, asked_at, self.clock())
+        )
+        return True
+
+    async def _live(self, account: str, extension: str, ringout_id: str) -> Reading:
+        return await self.glances.shared(
+            account,
+            extension,
+            ringout_id,
+            lambda: self.source.status(account, extension, ringout_id),
+        )
+
+    async def _foreign(self, account: str, extension: str, ringout_id: str) -> Snapshot:
+        call = await self._found_live(account, extension, ringout_id)
+        shown = replace(call, id=ringout_id, sequence=0, accepted_at=0)
+        words = repr(shown.status).encode()
+        return replace(Snapshot.of(shown), sequence=crc32(words))
+
+    async def _adopt(self, account: str, extension: str, ringout_id: str) -> str:
+        call = await self._found_live(account, extension, ringout_id)
+        return (await self.store.accept(call, {})).call_id
+
+    async def _found_live(self, account: str, extension: str, ringout_id: str) -> Call:
+        try:
+            reading = await self._live(account, extension, ringout_id)
+        except UpstreamGone as error:
+            raise CallNotFound("There is no such call, here or at RingCentral.") from error
+        now = self.clock()
+        call_id = _new_id()
+        call = Call(
+            id=call_id,
+            uri=self._uri(account, extension, call_id),
+            account_id=account,
+            extension_id=extension,
+            accepted_at=now,
+            expires_at=now,
+            ringout_id=ringout_id,
+            state=State.RINGING,
+            sequence=0,
+        )
+        if verdict(reading, was_connected=False).gone:
+            raise CallNotFound("RingCentral no longer knows this ring-out.")
+        seen = calls.observed(call, reading, now, now)
+        return replace(seen.call if seen else call, sequence=1, observed_at=now)
+
+
+def _new_id() -> str:
+    return f"{OUR_PREFIX}{uuid7().hex}"
+
+
+def _check_path(snapshot: Snapshot, account: str, extension: str) -> None:
+    pairs = ((snapshot.account_id, account), (snapshot.extension_id, extension))
+    if any("~" not in pair and pair[0] != pair[1] for pair in pairs):
+        raise CallNotFound("There is no such call under this account and extension.")
+
+
+def _fingerprint(account: str, extension: str, request: RingOutRequest) -> str:
+    content = [account, extension, request.model_dump(mode="json", by_alias=True)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,225 @@
+"""Every setting, read from the environment, refused when it is unknown or malformed.
+
+docs/settings.md is checked against this module. The seed's and RingCentral's own names stand as
+they are; all others begin with `RINGOUT_`.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+OURS = "RINGOUT_"
+SIMULATORS = "RINGOUT_SIMULATOR_"
+"""The simulator reads these itself and answers for them."""
+
+
+class ConfigurationError(Exception):
+    """A setting is missing, unknown or malformed; the text names it and says what is right."""
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError("must be an http or https URL, such as https://platform.ringcentral.com")
+    return url.rstrip("/")
+
+
+def _redis_url(url: str) -> str:
+    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must be a redis://, rediss:// or unix:// URL")
+    return url
+
+
+def _sentinels(text: str) -> str:
+    if text and not re.fullmatch(r"[^:,\s]+:\d{1,5}(,[^:,\s]+:\d{1,5})*", text):
+        raise ValueError("must be host:port, or several separated by commas")
+    return text
+
+
+def _host_list(text: str) -> str:
+    if text and not re.fullmatch(r"[^,\s]+(,[^,\s]+)*", text):
+        raise ValueError("must be host:port, or several separated by commas")
+    return text
+
+
+def _state_keys(text: SecretStr | None) -> SecretStr | None:
+    if text is not None and any(len(key) < 32 for key in text.get_secret_value().split(",")):
+        raise ValueError("must be keys of at least 32 characters, separated by commas")
+    return text
+
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """What the processes are told by their environment. Times are seconds."""
+
+    model_config = SettingsConfigDict(
+        case_sensitive=True, extra="ignore", env_ignore_empty=True, frozen=True
+    )
+
+    redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
+        "redis://127.0.0.1:6379/0",
+        alias="REDIS_URL",
+        description="Where Redis is: redis://, rediss:// (TLS) or unix://. With Sentinel, the "
+        "host is the name of the monitored master.",
+    )
+    redis_sentinels: Annotated[str, AfterValidator(_sentinels)] = Field(
+        "", alias="RINGOUT_REDIS_SENTINELS", description="Sentinels, host:port,host:port."
+    )
+    api_key: SecretStr | None = Field(
+        None, alias="RINGCENTRAL_API_KEY", description="A static bearer token for RingCentral."
+    )
+    server_url: Annotated[str, AfterValidator(_http_url)] = Field(
+        "https://platform.ringcentral.com",
+        alias="RC_SERVER_URL",
+        description="RingCentral's base URL.",
+    )
+    client_id: str | None = Field(
+        None, alias="RC_APP_CLIENT_ID", description="RingCentral's JWT flow: the app's id."
+    )
+    client_secret: SecretStr | None = Field(
+        None, alias="RC_APP_CLIENT_SECRET", description="RingCentral's JWT flow: its secret."
+    )
+    user_jwt: SecretStr | None = Field(
+        None, alias="RC_USER_JWT", description="RingCentral's JWT flow: the user's credential."
+    )
+    rest_host: str = Field("127.0.0.1", alias="RINGOUT_REST_HOST", description="REST: address.")
+    rest_port: Port = Field(8080, alias="RINGOUT_REST_PORT", description="REST: port.")
+    mcp_host: str = Field("127.0.0.1", alias="RINGOUT_MCP_HOST", description="MCP: address.")
+    mcp_port: Port = Field(9090, alias="RINGOUT_MCP_PORT", description="MCP: port.")
+    mcp_allowed_hosts: Annotated[str, AfterValidator(_host_list)] = Field(
+        "",
+        alias="RINGOUT_MCP_ALLOWED_HOSTS",
+        description="Further Host header values (host:port, comma-separated) that MCP answers "
+        "to, besides its own address.",
+    )
+    mcp_state_keys: Annotated[SecretStr | None, AfterValidator(_state_keys)] = Field(
+        None,
+        alias="RINGOUT_MCP_STATE_KEYS",
+        description="Keys of at least 32 characters, comma-separated, newest first, that all MCP "
+        "replicas share to seal what they hand to clients; made up at start where not given.",
+    )
+    simulator_port: Port = Field(
+        9301, alias="RINGOUT_SIMULATOR_PORT", description="The simulator's port."
+    )
+    public_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None,
+        alias="RINGOUT_PUBLIC_URL",
+        description="How clients reach REST from outside: begins every call's uri. Default: the "
+        "REST address.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", alias="RINGOUT_LOG_LEVEL", description="The least important kind of log line shown."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        alias="RINGOUT_LOG_FORMAT",
+        description="auto is console on a terminal and json elsewhere.",
+    )
+    upstream_timeout: float = Field(
+        10.0,
+        alias="RINGOUT_UPSTREAM_TIMEOUT",
+        ge=0.1,
+        le=20,
+        description="How long an answer of RingCentral's is waited for.",
+    )
+    retention: int = Field(
+        72 * 3600,
+        alias="RINGOUT_RETENTION",
+        ge=86_400,
+        le=30 * 86_400,
+        description="How long an ended call can be read; not less than an idempotency key lives.",
+    )
+    longest_call: int = Field(
+        6 * 3600,
+        alias="RINGOUT_LONGEST_CALL",
+        ge=60,
+        le=86_400,
+        description="How long a call is followed before it ends as unknown.",
+    )
+    events_kept: int = Field(
+        100_000,
+        alias="RINGOUT_EVENTS_KEPT",
+        ge=1_000,
+        le=10_000_000,
+        description="About how many events the stream keeps.",
+    )
+    worker_jobs: int = Field(
+        200,
+        alias="RINGOUT_WORKER_JOBS",
+        ge=1,
+        le=5_000,
+        description="How many jobs one worker runs at the same time.",
+    )
+    cadence_factor: float = Field(
+        1.0,
+        alias="RINGOUT_CADENCE_FACTOR",
+        gt=0,
+        le=10,
+        description="Multiplies every wait before RingCentral is looked at again; below 1 for a "
+        "simulator whose clock runs fast.",
+    )
+
+    @property
+    def has_jwt(self) -> bool:
+        """Whether all three parts of RingCentral's JWT flow are given."""
+        return None not in (self.client_id, self.client_secret, self.user_jwt)
+
+    @property
+    def base_url(self) -> str:
+        """What a call's `uri` begins with."""
+        if self.public_url is not None:
+            return self.public_url
+        host = "127.0.0.1" if self.rest_host in ("0.0.0.0", "::") else self.rest_host  # noqa: S104
+        return f"http://{host}:{self.rest_port}"
+
+    @property
+    def sentinels(self) -> list[tuple[str, int]]:
+        """The Sentinels' addresses."""
+        pairs = (part.rpartition(":") for part in self.redis_sentinels.split(",") if part)
+        return [(host, int(port)) for host, _, port in pairs]
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings in the environment; ConfigurationError naming each variable that is wrong."""
+    given = os.environ if environment is None else environment
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    unknown = sorted(
+        name
+        for name in given
+        if name.startswith(OURS) and not name.startswith(SIMULATORS) and name not in known
+    )
+    if unknown:
+        raise ConfigurationError(f"{unknown[0]}: there is no such setting (see docs/settings.md)")
+    present = {name: given[name] for name in known if given.get(name)}
+    try:
+        return Settings.model_validate(present)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        name = str(problem["loc"][0])
+        message = problem["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}: {message}") from None
+
+
+def require_credentials(settings: Settings) -> None:
+    """ConfigurationError where RingCentral could not be asked for want of a credential."""
+    if settings.api_key is not None or settings.has_jwt:
+        return
+    parts = {
+        "RC_APP_CLIENT_ID": settings.client_id,
+        "RC_APP_CLIENT_SECRET": settings.client_secret,
+        "RC_USER_JWT": settings.user_jwt,
+    }
+    missing = [name for name, value in parts.items() if value is None]
+    if len(missing) < len(parts):
+        raise ConfigurationError(f"{missing[0]}: the JWT flow needs it besides the others")
+    raise ConfigurationError(
+        "RINGCENTRAL_API_KEY: no credential for RingCentral: set it, or RC_APP_CLIENT_ID, "
+        "RC_APP_CLIENT_SECRET and RC_USER_JWT"
+    )

@@ -1,0 +1,299 @@
+"""Calls in Redis: accepted, changed, read and listed, each by one script or one command.
+
+A change is decided outside (`orchestrator.domain.calls`) and written here by compare-and-set: the
+script writes it only to the revision it was decided on, together with its event, its indexes and
+what it sets going. Whoever loses decides again on the call as it has become.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import uuid4
+
+from orchestrator.domain.calls import Call, Change
+from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import (
+    CallNotFound,
+    IdempotencyKeyReused,
+    StorageUnavailable,
+    UpstreamGated,
+)
+from orchestrator.domain.events import entered
+from orchestrator.domain.words import State
+from orchestrator.storage import keys, scripts
+from orchestrator.storage.connection import Commands
+from orchestrator.storage.records import (
+    SNAPSHOT_FIELDS,
+    Record,
+    Snapshot,
+    as_json,
+    call_of,
+    event_items,
+    record_items,
+    snapshot,
+)
+
+Decide = Callable[[Call], Change | None]
+
+
+class JobEntry(Protocol):
+    """A job to be written with a change."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def wait(self) -> int: ...
+    def encoded(self, now: int) -> str: ...
+
+
+FollowUp = Callable[[Call | None, Call], JobEntry | None]
+"""The job that a change sets going, given the call before (None: it is new) and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How long and how much is kept; times are seconds, except `placing_lease` and `first_look`
+    (milliseconds)."""
+
+    retention: int = 72 * 3600
+    live: int = 78 * 3600
+    idempotency: int = 24 * 3600
+    events_kept: int = 100_000
+    placing_lease: int = 15_000
+    first_look: int = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The look under way at a call, and the wait in milliseconds before the next one."""
+
+    lease: str
+    wait: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a wish to change: the call as it is now, and whether this changed it."""
+
+    record: Record
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The call's id; `replayed` where an earlier request had made it."""
+
+    call_id: str
+    replayed: bool
+
+
+class CallStore:
+    """The calls. Every method raises StorageUnavailable when Redis does not answer in time."""
+
+    def __init__(
+        self, commands: Commands, clock: Clock, follow_up: FollowUp, options: StoreOptions
+    ) -> None:
+        self.commands = commands
+        self.options = options
+        self._clock = clock
+        self._follow_up = follow_up
+        self._server_ahead: int | None = None
+
+    async def accept(
+        self,
+        call: Call,
+        request: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        fingerprint: str = "",
+        patience: int | None = None,
+    ) -> Accepted:
+        """Writes a new call down with its event and its job.
+
+        With an idempotency `key` that was used before, the call it made; IdempotencyKeyReused
+        where that was for another request. With `patience` (milliseconds), a script that reaches
+        the server later than that writes nothing: who was told 503 is not called back.
+        """
+        now = self._clock()
+        job = self._follow_up(None, call)
+        record = record_items(call, revision=1, change_id=uuid4().hex)
+        answer = await self.commands.run(
+            scripts.ACCEPT,
+            self._accept_keys(call, key),
+            call.id,
+            fingerprint if key else "",
+            self.options.idempotency,
+            self.options.live,
+            call.accepted_at,
+            as_json(request),
+            keys.job_id(job.kind, call.id) if job else "",
+            job.encoded(now) if job else "",
+            self.options.events_kept,
+            keys.WAKE,
+            self._latest(patience),
+            self.options.first_look if call.is_followed else "",
+            "1" if call.client_reference else "",
+            "1" if call.ringout_id else "",
+            len(record),
+            *record,
+            *event_items(_told(call), now),
+        )
+        self._server_ahead = answer[1] - self._clock()
+        return self._accepted(call, answer)
+
+    def _accepted(self, call: Call, answer: list[Any]) -> Accepted:
+        match answer[0]:
+            case b"replayed":
+                return Accepted(answer[2].decode(), replayed=True)
+            case b"conflict":
+                raise IdempotencyKeyReused(
+                    "This Idempotency-Key was used for another request; use a new one."
+                )
+            case b"late":
+                raise StorageUnavailable("Redis took too long; nothing was written.", 1)
+        return Accepted(call.id, replayed=False)
+
+    def _accept_keys(self, call: Call, key: str | None) -> list[str]:
+        job = self._follow_up(None, call)
+        return [
+            keys.call(call.id),
+            keys.request(call.id),
+            keys.idempotency(key or ""),
+            keys.CALLS,
+            keys.state(call.state),
+            keys.reference(call.client_reference or ""),
+            keys.EVENTS,
+            keys.QUEUE,
+            keys.job(job.kind if job else "none", call.id),
+            keys.LOOKS,
+            keys.ringout(call.ringout_id or ""),
+        ]
+
+    def _latest(self, patience: int | None) -> int | str:
+        if patience is None or self._server_ahead is None:
+            return ""
+        return self._clock() + self._server_ahead + patience
+
+    async def record(self, call_id: str) -> Record | None:
+        """The call at its present revision, or None."""
+        values = await self.commands.execute(
+            "HMGET", keys.call(call_id), "document", "private", "revision"
+        )
+        if values[0] is None:
+            return None
+        return Record(call_of(values[0], values[1]), int(values[2]))
+
+    async def request(self, call_id: str) -> dict[str, Any] | None:
+        """What RingCentral is to be asked, with full numbers; None where it is forgotten."""
+        text = await self.commands.execute("GET", keys.request(call_id))
+        return None if text is None else json.loads(text)
+
+    async def snapshot(self, call_id: str) -> Snapshot | None:
+        """The call ready to be sent, or None."""
+        values = await self.commands.execute("HMGET", keys.call(call_id), *SNAPSHOT_FIELDS)
+        return snapshot(call_id, values)
+
+    async def by_ringout(self, ringout_id: str) -> str | None:
+        """The id of the call that RingCentral knows by this id, or None."""
+        call_id = await self.commands.execute("GET", keys.ringout(ringout_id))
+        return None if call_id is None else call_id.decode()
+
+    async def change(
+        self,
+        known: str | Record,
+        decide: Decide,
+        *,
+        obey_gate: str = "",
+        look: Look | None = None,
+    ) -> Written:
+        """Changes a call as `decide` says of it as it is now, or leaves it where that says None.
+
+        `obey_gate` is the key of a gate that must be open at the moment of writing; UpstreamGated
+        where it is closed. CallNotFound where there is no such call.
+        """
+        record = await self.record(known) if isinstance(known, str) else known
+        change_id = uuid4().hex
+        while record is not None:
+            change = decide(record.call)
+            if change is None:
+                return Written(record, applied=False)
+            answer = await self._write(record, change, change_id, obey_gate, look)
+            match answer[0]:
+                case b"written":
+                    return Written(Record(change.call, record.revision + 1), applied=True)
+                case b"gated":
+                    raise UpstreamGated("RingCentral's rate limit is spent.", answer[1] / 1000)
+                case b"lost":
+                    record = Record(call_of(answer[2], answer[3]), int(answer[1]))
+                case _:
+                    record = None
+        raise CallNotFound("There is no such call.")
+
+    def _write(
+        self, record: Record, change: Change, change_id: str, gate: str, look: Look | None
+    ) -> Awaitable[Any]:
+        before, after = record.call, change.call
+        now = self._clock()
+        job = self._follow_up(before, after)
+        items = record_items(after, record.revision + 1, change_id)
+        is_known_now = after.ringout_id is not None and before.ringout_id is None
+        return self.commands.run(
+            scripts.CHANGE,
+            [
+                keys.call(after.id),
+                keys.state(before.state),
+                keys.state(after.state),
+                keys.EVENTS,
+                keys.LOOKS,
+                keys.PLACINGS,
+                keys.QUEUE,
+                keys.job(job.kind if job else "none", after.id),
+                keys.ringout(after.ringout_id or ""),
+                gate or keys.gate("none", "none"),
+                keys.request(after.id),
+            ],
+            after.id,
+            record.revision,
+            change_id,
+            after.accepted_at,
+            "1" if gate else "",
+            *self._look_plan(before, after, look),
+            self._placing_plan(before, after),
+            keys.job_id(job.kind, after.id) if job else "",
+            job.encoded(now) if job else "",
+            job.wait if job else 0,
+            self.options.retention if after.is_over else "",
+            "1" if is_known_now else "",
+            self.options.events_kept,
+            keys.WAKE,
+            len(items),
+            *items,
+            *event_items(change, now),
+        )
+
+    def _look_plan(self, before: Call, after: Call, look: Look | None) -> tuple[int | str, str]:
+        if before.is_followed and not after.is_followed:
+            return "-", ""
+        if after.is_followed and not before.is_followed:
+            return self.options.first_look, ""
+        return (look.wait, look.lease) if look else ("", "")
+
+    def _placing_plan(self, before: Call, after: Call) -> int | str:
+        is_held = after.state is State.PLACING and after.fence
+        if is_held and not before.fence:
+            return self.options.placing_lease
+        was_held = before.state is State.PLACING and before.fence
+        return "-" if was_held and not is_held else ""
+
+    async def placing(self, call_id: str) -> tuple[Record | None, dict[str, Any] | None]:
+        """The call and what RingCentral is to be asked, in one round trip."""
+        record, request = await asyncio.gather(self.record(call_id), self.request(call_id))
+        return record, request
+
+
+def _told(call: Call) -> Change:
+    return Change(call, entered(call.state))

@@ -1,0 +1,297 @@
+"""The key book: every key this product writes, with its type, its fields, how long it lives and
+who may read it. docs/redis-schema.md is made from it.
+
+All keys carry one hash tag, so that every script is legal on a cluster; that puts them into one
+slot, which is the price of an event that cannot disagree with the change it tells of.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from orchestrator.domain.words import State
+
+TAG = "{ringout}"
+PREFIX = f"ringout:v1:{TAG}:"
+
+CALLS = f"{PREFIX}calls"
+EVENTS = f"{PREFIX}events"
+LOOKS = f"{PREFIX}looks"
+PLACINGS = f"{PREFIX}placings"
+QUEUE = f"{PREFIX}queue"
+SWEEP = f"{PREFIX}sweep"
+WAKE = f"{PREFIX}wake"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def call(call_id: str) -> str:
+    """The record of one call."""
+    return f"{PREFIX}call:{call_id}"
+
+
+def request(call_id: str) -> str:
+    """What RingCentral is asked for, with full numbers."""
+    return f"{PREFIX}request:{call_id}"
+
+
+def state(name: State) -> str:
+    """The calls in one state."""
+    return f"{PREFIX}calls:state:{name}"
+
+
+def reference(client_reference: str) -> str:
+    """The calls with one client reference."""
+    return f"{PREFIX}calls:reference:{_digest(client_reference)}"
+
+
+def idempotency(key: str) -> str:
+    """Which call an idempotency key made; the key itself may be a secret and is not stored."""
+    return f"{PREFIX}idempotency:{_digest(key)}"
+
+
+def ringout(ringout_id: str) -> str:
+    """Which call a RingCentral id (of a ring-out or its session) belongs to."""
+    return f"{PREFIX}ringout:{ringout_id}"
+
+
+def gate(credential: str, group: str) -> str:
+    """Present while no process may send anything to this bucket."""
+    return f"{PREFIX}gate:{credential}:{group}"
+
+
+def allowance(credential: str, group: str) -> str:
+    """What RingCentral last said of this bucket."""
+    return f"{PREFIX}allowance:{credential}:{group}"
+
+
+def token(credential: str) -> str:
+    """The sealed access token that all processes share."""
+    return f"{PREFIX}token:{credential}"
+
+
+def login(credential: str) -> str:
+    """The right to log in, held by one process at a time."""
+    return f"{PREFIX}login:{credential}"
+
+
+def glance(account: str, extension: str, ringout_id: str) -> str:
+    """The right to make one live read for everyone who asks for it at the same time."""
+    return f"{PREFIX}glance:{_digest(f'{account}/{extension}/{ringout_id}')}"
+
+
+def job_id(kind: str, call_id: str) -> str:
+    """The id of the job of a kind for a call: one at a time, whoever writes it."""
+    return f"{TAG}:{kind}:{call_id}"
+
+
+def job(kind: str, call_id: str) -> str:
+    """Where arq looks for that job; `arq:job:` is a constant of arq's."""
+    return f"arq:job:{job_id(kind, call_id)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of key. `ttl` is None for a key that stays; its growth is bounded as `note` says."""
+
+    pattern: str
+    type: str
+    what: str
+    ttl: str | None
+    readers: str
+    note: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+CALL_FIELDS = (
+    ("state", "queued, placing, unconfirmed, ringing, connected or ended"),
+    ("outcome", "how it ended, empty before"),
+    ("reasonCode", "why, a stable code; empty where there is none"),
+    ("callStatus", "RingCentral's word for the call, untouched"),
+    ("callerStatus", "RingCentral's word for the caller's leg"),
+    ("calleeStatus", "RingCentral's word for the callee's leg"),
+    ("from", "the caller, masked; empty where an extension's default is used"),
+    ("to", "the callee, masked"),
+    ("clientReference", "as the client gave it"),
+    ("accountId", "as in the request's path"),
+    ("extensionId", "as in the request's path"),
+    ("ringoutId", "RingCentral's id behind `rc_`, so that no reader takes it for a number"),
+    ("sequence", "rises by one with every change"),
+    ("acceptedAt", "RFC 3339, UTC, milliseconds; so are the next four"),
+    ("placedAt", "when RingCentral was asked"),
+    ("connectedAt", "when both legs were seen answered"),
+    ("endedAt", "when the call was seen over"),
+    ("observedAt", "when RingCentral was last heard about it"),
+    ("cancelOutcome", "empty, `pending`, cancelled, too_late or unknown"),
+    ("document", "the call as JSON, as REST and MCP show it"),
+    ("private", "JSON, ours: no promise about its shape"),
+    ("revision", "rises with every write: what compare-and-set compares"),
+    ("change", "the last write's own id: a write that is sent twice counts once"),
+)
+
+EVENT_FIELDS = (
+    ("schema", "version of these fields"),
+    (
+        "type",
+        "call.<state>, or call.cancel_requested",
+    ),
+    ("call", "the call's id"),
+    ("sequence", "of the call: without gap, and in order"),
+    ("at", "RFC 3339: when it was written"),
+    ("state", "of the call, after the change"),
+    ("outcome", "empty unless ended"),
+    ("data", "the call as JSON, after the change; numbers masked"),
+)
+
+BOOK = (
+    Entry(
+        "call:<id>",
+        "hash",
+        "one call",
+        "until its end, then the retention",
+        "dashboards",
+        fields=CALL_FIELDS,
+    ),
+    Entry(
+        "request:<id>",
+        "string",
+        "the body for RingCentral, with full numbers",
+        "as its call",
+        "processes only",
+    ),
+    Entry(
+        "calls",
+        "sorted set",
+        "all calls by time of acceptance (ms)",
+        None,
+        "dashboards",
+        "the sweep drops what is older than the retention",
+    ),
+    Entry(
+        "calls:state:<state>",
+        "sorted set",
+        "the calls in a state, by time of acceptance (ms)",
+        None,
+        "dashboards",
+        "a call is in one of them; `ended` is trimmed by the sweep",
+    ),
+    Entry(
+        "calls:reference:<sha256>",
+        "sorted set",
+        "the calls of one client reference",
+        "the retention",
+        "processes only",
+    ),
+    Entry(
+        "idempotency:<sha256>",
+        "hash",
+        "the call that an idempotency key made",
+        "24 h",
+        "processes only",
+        fields=(("fingerprint", "SHA-256 of the normalised request"), ("call", "the call's id")),
+    ),
+    Entry(
+        "ringout:<id>",
+        "string",
+        "the call that a RingCentral id belongs to",
+        "as its call",
+        "dashboards",
+    ),
+    Entry(
+        "events",
+        "stream",
+        "every change of every call, in order",
+        None,
+        "dashboards",
+        "trimmed by count",
+        fields=EVENT_FIELDS,
+    ),
+    Entry(
+        "looks",
+        "sorted set",
+        "live calls by the time of the next look (ms, server time); a "
+        "look under way counts as due when its lease ends",
+        None,
+        "dashboards",
+        "a call leaves it when it ends",
+    ),
+    Entry(
+        "placings",
+        "sorted set",
+        "calls being placed, by the end of the placing lease (ms)",
+        None,
+        "dashboards",
+        "a call leaves it with RingCentral's answer",
+    ),
+    Entry(
+        "queue",
+        "sorted set",
+        "arq's queue: job ids by due time (ms)",
+        None,
+        "dashboards",
+        "ready jobs are those due by now; the rest is deferred",
+    ),
+    Entry(
+        "queue:health-check",
+        "string",
+        "arq's own health line, shared by all workers",
+        "11 s",
+        "dashboards",
+    ),
+    Entry(
+        "gate:<credential>:<group>",
+        "string",
+        "present while nobody may send to this bucket",
+        "the penalty",
+        "dashboards",
+    ),
+    Entry(
+        "allowance:<credential>:<group>",
+        "hash",
+        "what RingCentral last said of the bucket",
+        "its window",
+        "dashboards",
+        fields=(("limit", "requests a window"), ("remaining", "of them"), ("window", "seconds")),
+    ),
+    Entry(
+        "token:<credential>",
+        "string",
+        "the access token, encrypted",
+        "as the token",
+        "processes only",
+    ),
+    Entry("login:<credential>", "string", "who may log in", "a few seconds", "processes only"),
+    Entry(
+        "glance:<sha256>",
+        "string",
+        "a live read under way, or its answer",
+        "a second or two",
+        "processes only",
+    ),
+    Entry("sweep", "string", "which worker sweeps", "a few seconds", "dashboards"),
+)
+
+ARQ_BOOK = (
+    Entry(
+        f"arq:job:{TAG}:<kind>:<call>",
+        "string",
+        "a job, as arq reads it (JSON)",
+        "a day",
+        "processes only",
+    ),
+    Entry(
+        f"arq:in-progress:{TAG}:<kind>:<call>",
+        "string",
+        "a worker has the job",
+        "the job's time-out",
+        "processes only",
+    ),
+    Entry(
+        f"arq:retry:{TAG}:<kind>:<call>",
+        "string",
+        "how often it was started",
+        "a day",
+        "processes only",
+    ),
+)

@@ -1,0 +1,51 @@
+"""The due-set of looks: which live call is to be looked at next, and by whom."""
+
+from dataclasses import dataclass
+
+from orchestrator.storage import keys, scripts
+from orchestrator.storage.connection import Commands
+from orchestrator.storage.records import Record, call_of
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A call to look at; `lease` is to be shown when the next look is put off."""
+
+    record: Record
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What was claimed, and the milliseconds until the next look is due (None: none is)."""
+
+    claimed: list[Claimed]
+    wait: int | None
+
+
+class Looks:
+    """Every method raises StorageUnavailable when Redis does not answer in time."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    async def claim(self, lease_ms: int, most: int) -> Due:
+        """Up to `most` calls that are due, for `lease_ms`; nobody else gets them before that."""
+        answer = await self._commands.run(
+            scripts.CLAIM_LOOKS, [keys.LOOKS], lease_ms, most, keys.call("")
+        )
+        claimed = [
+            Claimed(Record(call_of(document, private), int(revision)), lease.decode())
+            for _, lease, revision, document, private in answer[1:]
+        ]
+        return Due(claimed, None if answer[0] < 0 else answer[0])
+
+    async def postpone(self, call_id: str, lease: str, wait: int) -> bool:
+        """Sets the next look `wait` milliseconds from now; False where the lease has ended."""
+        answer = await self._commands.run(scripts.POSTPONE_LOOK, [keys.LOOKS], call_id, lease, wait)
+        return bool(answer)
+
+    async def drop(self, call_id: str, lease: str) -> bool:
+        """Looks no more at a call that is not followed; False where the lease has ended."""
+        answer = await self._commands.run(scripts.POSTPONE_LOOK, [keys.LOOKS], call_id, lease, "-")
+        return bool(answer)

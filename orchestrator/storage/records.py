@@ -1,0 +1,208 @@
+"""A call as Redis keeps it: one hash, flat for dashboards, whole for us.
+
+`document` is the JSON that clients see, ready to send; `private` is what they don't; the other
+fields say the same again, one fact each, for readers that cannot take JSON apart.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.domain.calls import Call, Cancel, Change, Endpoint, Reason
+from orchestrator.domain.clock import from_rfc3339, rfc3339
+from orchestrator.domain.documents import document
+from orchestrator.domain.events import SCHEMA_VERSION
+from orchestrator.domain.status import Reading
+from orchestrator.domain.words import CancelOutcome, Outcome, State
+
+_PRIVATE = {
+    "accountId": "account_id",
+    "extensionId": "extension_id",
+    "expiresAt": "expires_at",
+    "fence": "fence",
+    "askedAt": "asked_at",
+    "sessionId": "session_id",
+    "refusalStatus": "refusal_status",
+    "cannotReachSince": "cannot_reach_since",
+    "deleteAcceptedAt": "delete_accepted_at",
+    "vanishedAt": "vanished_at",
+}
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON, text as it is."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A call at a revision: what a change is decided on."""
+
+    call: Call
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A call, ready to be sent: `document` is its JSON. Times are milliseconds since the epoch."""
+
+    id: str
+    account_id: str
+    extension_id: str
+    sequence: int
+    state: State
+    observed_at: int | None
+    accepted_at: int
+    document: bytes
+
+    @classmethod
+    def of(cls, call: Call) -> "Snapshot":
+        """The snapshot of a call at hand."""
+        text = as_json(document(call)).encode()
+        return cls(
+            call.id,
+            call.account_id,
+            call.extension_id,
+            call.sequence,
+            call.state,
+            call.observed_at,
+            call.accepted_at,
+            text,
+        )
+
+
+SNAPSHOT_FIELDS = (
+    "document",
+    "accountId",
+    "extensionId",
+    "sequence",
+    "state",
+    "observedAt",
+    "acceptedAt",
+)
+
+
+def snapshot(call_id: str, values: list[bytes | None]) -> Snapshot | None:
+    """The snapshot in the values of `SNAPSHOT_FIELDS`, or None where there is no record."""
+    if values[0] is None:
+        return None
+    document_, account, extension, sequence, state, observed, accepted = (
+        (value or b"").decode() for value in values
+    )
+    return Snapshot(
+        call_id,
+        account,
+        extension,
+        int(sequence),
+        State(state),
+        from_rfc3339(observed) if observed else None,
+        from_rfc3339(accepted),
+        document_.encode(),
+    )
+
+
+def record_items(call: Call, revision: int, change_id: str) -> list[str | int]:
+    """The whole hash, as the flat list that HSET takes."""
+    shown = document(call)
+    private = {name: getattr(call, attribute) for name, attribute in _PRIVATE.items()}
+    cancel = call.cancel
+    fields: dict[str, str | int | None] = {
+        "state": call.state,
+        "outcome": call.outcome,
+        "reasonCode": call.reason.code if call.reason else None,
+        "callStatus": call.status.call,
+        "callerStatus": call.status.caller,
+        "calleeStatus": call.status.callee,
+        "from": _flat(call.from_),
+        "to": _flat(call.to),
+        "clientReference": call.client_reference,
+        "accountId": call.account_id,
+        "extensionId": call.extension_id,
+        "ringoutId": f"rc_{call.ringout_id}" if call.ringout_id else None,
+        "sequence": call.sequence,
+        "acceptedAt": shown["acceptedAt"],
+        "placedAt": shown["placedAt"],
+        "connectedAt": shown["connectedAt"],
+        "endedAt": shown["endedAt"],
+        "observedAt": shown["observedAt"],
+        "cancelOutcome": (cancel.outcome or "pending") if cancel else None,
+        "document": as_json(shown),
+        "private": as_json({name: value for name, value in private.items() if value is not None}),
+        "revision": revision,
+        "change": change_id,
+    }
+    return [
+        part for name, value in fields.items() for part in (name, "" if value is None else value)
+    ]
+
+
+def _flat(endpoint: Endpoint | None) -> str | None:
+    if endpoint is None:
+        return None
+    return endpoint.phone_number or f"forwarding_{endpoint.forwarding_number_id}"
+
+
+def event_items(change: Change, now: int) -> list[str | int]:
+    """The change's event, as the flat list that XADD takes; empty where there is none."""
+    if change.event is None:
+        return []
+    call = change.call
+    fields: dict[str, str | int] = {
+        "schema": SCHEMA_VERSION,
+        "type": change.event,
+        "call": call.id,
+        "sequence": call.sequence,
+        "at": rfc3339(now),
+        "state": call.state,
+        "outcome": call.outcome or "",
+        "data": as_json(document(call)),
+    }
+    return [part for item in fields.items() for part in item]
+
+
+def call_of(document_json: bytes, private_json: bytes) -> Call:
+    """The call that `record_items` wrote."""
+    shown = json.loads(document_json)
+    private = json.loads(private_json)
+    ours = {attribute: private[name] for name, attribute in _PRIVATE.items() if name in private}
+    status = shown["status"]
+    reason = shown["reason"]
+    return Call(
+        id=shown["id"],
+        uri=shown["uri"],
+        from_=_endpoint(shown["from"]),
+        to=_endpoint(shown["to"]),
+        client_reference=shown["clientReference"],
+        state=State(shown["state"]),
+        outcome=Outcome(shown["outcome"]) if shown["outcome"] else None,
+        reason=Reason(**reason) if reason else None,
+        ringout_id=shown["ringoutId"],
+        status=Reading(status["callStatus"], status["callerStatus"], status["calleeStatus"]),
+        sequence=shown["sequence"],
+        accepted_at=from_rfc3339(shown["acceptedAt"]),
+        placed_at=_moment(shown["placedAt"]),
+        connected_at=_moment(shown["connectedAt"]),
+        ended_at=_moment(shown["endedAt"]),
+        observed_at=_moment(shown["observedAt"]),
+        cancel=_cancel(shown["cancel"]),
+        **ours,
+    )
+
+
+def _moment(text: str | None) -> int | None:
+    return None if text is None else from_rfc3339(text)
+
+
+def _endpoint(shown: dict[str, str] | None) -> Endpoint | None:
+    if shown is None:
+        return None
+    return Endpoint(shown.get("phoneNumber"), shown.get("forwardingNumberId"))
+
+
+def _cancel(shown: dict[str, str | None] | None) -> Cancel | None:
+    if shown is None:
+        return None
+    outcome = shown["outcome"]
+    return Cancel(
+        from_rfc3339(shown["requestedAt"] or ""), CancelOutcome(outcome) if outcome else None
+    )

@@ -1,0 +1,61 @@
+-- Writes one change of a call: record, event, indexes, next look, placing lease and at most one
+-- job, if the call is still at the revision that the change was decided on; all or nothing.
+-- KEYS  1 call  2 state left  3 state entered  4 events  5 looks  6 placings  7 queue  8 job
+--       9 ringout alias  10 gate  11 request
+-- ARGV  1 call id  2 expected revision  3 change id  4 state score ms  5 gate: '1' to obey it
+--       6 look: '' as it is, '-' none, else wait ms  7 lease of the look under way, '' for none
+--       8 placing: '' as it is, '-' none, else lease ms  9 job id, '' for none  10 job JSON
+--      11 wait before the job ms  12 TTL s, '' as it is  13 '1' to set the alias  14 events kept
+--      15 wake channel  16 count of record items  17... record, then event (may be none)
+-- Answers {'written'}, {'gated', ms}, {'missing'} or {'lost', revision, document, private}
+local known = redis.call('HMGET', KEYS[1], 'revision', 'change', 'document', 'private')
+if not known[1] then
+  return {'missing'}
+end
+if known[2] == ARGV[3] then
+  return {'written'}
+end
+if known[1] ~= ARGV[2] then
+  return {'lost', known[1], known[3], known[4]}
+end
+if ARGV[5] == '1' then
+  local left = redis.call('PTTL', KEYS[10])
+  if left > 0 then
+    return {'gated', left}
+  end
+end
+local time = redis.call('TIME')
+local server = time[1] * 1000 + math.floor(time[2] / 1000)
+local last = 16 + tonumber(ARGV[16])
+redis.call('HSET', KEYS[1], unpack(ARGV, 17, last))
+if KEYS[2] ~= KEYS[3] then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+end
+if #ARGV > last then
+  redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[14], '*', unpack(ARGV, last + 1))
+end
+if ARGV[6] == '-' then
+  redis.call('ZREM', KEYS[5], ARGV[1])
+elseif ARGV[6] ~= '' and (ARGV[7] == '' or redis.call('ZSCORE', KEYS[5], ARGV[1]) == ARGV[7]) then
+  redis.call('ZADD', KEYS[5], server + ARGV[6], ARGV[1])
+end
+if ARGV[8] == '-' then
+  redis.call('ZREM', KEYS[6], ARGV[1])
+elseif ARGV[8] ~= '' then
+  redis.call('ZADD', KEYS[6], server + ARGV[8], ARGV[1])
+end
+if ARGV[9] ~= '' then
+  redis.call('SET', KEYS[8], ARGV[10], 'PX', 86400000)
+  redis.call('ZADD', KEYS[7], server + ARGV[11], ARGV[9])
+  redis.call('PUBLISH', ARGV[15], 'job')
+end
+if ARGV[13] == '1' then
+  redis.call('SET', KEYS[9], ARGV[1], 'EX', redis.call('TTL', KEYS[1]))
+end
+if ARGV[12] ~= '' then
+  for _, key in ipairs({KEYS[1], KEYS[11], KEYS[9]}) do
+    redis.call('EXPIRE', key, ARGV[12])
+  end
+end
+return {'written'}

@@ -1,0 +1,80 @@
+"""What the sweep asks of Redis: what was left behind, and what is too old to keep."""
+
+import asyncio
+
+from orchestrator.domain.words import State
+from orchestrator.storage import keys, scripts
+from orchestrator.storage.calls import JobEntry
+from orchestrator.storage.connection import Commands
+from orchestrator.storage.records import Record, call_of
+
+_CHUNK = 500
+
+
+class Upkeep:
+    """Every method raises StorageUnavailable when Redis does not answer in time."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    async def may_sweep(self, owner: str, lease_ms: int) -> bool:
+        """Whether `owner` is the one that sweeps now; nobody else does for `lease_ms`."""
+        answer = await self._commands.execute("SET", keys.SWEEP, owner, "NX", "PX", lease_ms)
+        return answer is not None
+
+    async def overdue_placings(self) -> list[str]:
+        """The calls whose placing lease has ended, by Redis's clock."""
+        seconds, micros = await self._commands.execute("TIME")
+        server = int(seconds) * 1000 + int(micros) // 1000
+        members = await self._commands.execute(
+            "ZRANGE", keys.PLACINGS, "-inf", server, "BYSCORE", "LIMIT", 0, _CHUNK
+        )
+        return [member.decode() for member in members]
+
+    async def forget_placing(self, call_id: str) -> None:
+        """Drops a placing lease that no call holds."""
+        await self._commands.execute("ZREM", keys.PLACINGS, call_id)
+
+    async def calls_in(self, state: State, before: int, offset: int) -> list[Record]:
+        """Calls in a state that were accepted `before` (ms), oldest first, from `offset` on.
+
+        A member of the index whose record is gone is dropped from it.
+        """
+        index = keys.state(state)
+        members = await self._commands.execute(
+            "ZRANGE", index, "-inf", before, "BYSCORE", "LIMIT", offset, _CHUNK
+        )
+        fields = ("document", "private", "revision")
+        rows = await asyncio.gather(
+            *(
+                self._commands.execute("HMGET", keys.call(member.decode()), *fields)
+                for member in members
+            )
+        )
+        gone = [member for member, row in zip(members, rows, strict=True) if row[0] is None]
+        if gone:
+            await self._commands.execute("ZREM", index, *gone)
+        return [Record(call_of(row[0], row[1]), int(row[2])) for row in rows if row[0] is not None]
+
+    async def ensure_look(self, call_id: str) -> bool:
+        """Puts a live call into the due-set; False where it was there."""
+        seconds, micros = await self._commands.execute("TIME")
+        server = int(seconds) * 1000 + int(micros) // 1000
+        return bool(await self._commands.execute("ZADD", keys.LOOKS, "NX", server, call_id))
+
+    async def ensure_job(self, job: JobEntry, now: int) -> bool:
+        """Writes a job; False where one of its kind waits or runs for the call already."""
+        answer = await self._commands.run(
+            scripts.ENQUEUE,
+            [keys.QUEUE, keys.job(job.kind, job.call_id)],
+            keys.job_id(job.kind, job.call_id),
+            job.encoded(now),
+            job.wait,
+            keys.WAKE,
+        )
+        return bool(answer)
+
+    async def trim(self, older_than: int) -> None:
+        """Drops from the indexes what was accepted before `older_than` (ms)."""
+        for index in (keys.CALLS, keys.state(State.ENDED)):
+            await self._commands.execute("ZREMRANGEBYSCORE", index, "-inf", older_than)

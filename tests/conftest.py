@@ -1,0 +1,76 @@
+"""What all storeys of tests share: a real server, the simulator, processes."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import redis
+
+from orchestrator.runtime import FrontEnd, front_end
+from orchestrator.settings import Settings, load
+from tests.harness.processes import Fleet
+from tests.harness.redis import RedisServer
+from tests.harness.simulated import Simulated
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One server a test process; `redis_url` empties it for each test."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """An empty database."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server for this test alone, to be killed and frozen."""
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def fleet(redis_url: str) -> Iterator[Fleet]:
+    """Starts processes on the empty database and ends them after the test."""
+    processes = Fleet({"REDIS_URL": redis_url, "RINGOUT_LOG_FORMAT": "json"})
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client."""
+    async with aiohttp.ClientSession() as client:
+        yield client
+
+
+@pytest.fixture
+async def simulated(fleet: Fleet, session: aiohttp.ClientSession) -> Simulated:
+    """A simulator ten times as fast as life and without rate limits, for `fleet`."""
+    fleet.environment["RINGOUT_CADENCE_FACTOR"] = "0.1"
+    fleet.simulator(RINGOUT_SIMULATOR_SPEED="10", RINGOUT_SIMULATOR_LIMITS="off")
+    return Simulated(session, fleet.environment["RC_SERVER_URL"])
+
+
+@pytest.fixture
+def settings(fleet: Fleet, simulated: Simulated) -> Settings:
+    """The settings that `fleet`'s processes have."""
+    return load(fleet.environment)
+
+
+@pytest.fixture
+async def front(settings: Settings) -> AsyncIterator[FrontEnd]:
+    """The service as a front end has it."""
+    async with front_end(settings) as connected:
+        yield connected

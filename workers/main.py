@@ -1,0 +1,88 @@
+"""One worker process: jobs, following and the sweep, until it is told to stop."""
+
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack, suppress
+
+import structlog
+from arq.worker import func
+
+from orchestrator.runtime import CREDENTIAL, backend, now, ringcentral
+from orchestrator.settings import Settings
+from orchestrator.storage.connection import WORKER
+from orchestrator.storage.looks import Looks
+from orchestrator.storage.upkeep import Upkeep
+from workers.cancel import cancel
+from workers.context import KEY, Work
+from workers.follow import Follower
+from workers.place import place
+from workers.queue import Wake, WokenWorker
+from workers.reconcile import reconcile
+from workers.sweep import Sweeper
+
+log = structlog.get_logger(__name__)
+
+_DRAIN_S = 27.0
+_JOB_TIMEOUT_S = 120
+_LOOK_MARGIN_S = 5
+
+
+async def run(settings: Settings) -> None:
+    """Works until SIGTERM or SIGINT, then finishes what is under way and returns."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(backend(settings, WORKER))
+        upstream = await stack.enter_async_context(ringcentral(settings, parts.commands))
+        work = Work(
+            store=parts.store,
+            looks=Looks(parts.commands),
+            upkeep=Upkeep(parts.commands),
+            upstream=upstream,
+            clock=now,
+            credential=CREDENTIAL,
+            factor=settings.cadence_factor,
+            longest_call=settings.longest_call * 1000,
+        )
+        wake = Wake(parts.blocking)
+        worker = WokenWorker(
+            parts.commands,
+            wake,
+            functions=[func(place), func(cancel), func(reconcile)],
+            ctx={KEY: work},
+            max_jobs=settings.worker_jobs,
+            job_timeout=_JOB_TIMEOUT_S,
+        )
+        follower = Follower(work, round((settings.upstream_timeout + _LOOK_MARGIN_S) * 1000))
+        await _work(worker, follower, Sweeper(work), wake, stopped)
+
+
+async def _work(
+    worker: WokenWorker, follower: Follower, sweeper: Sweeper, wake: Wake, stopped: asyncio.Event
+) -> None:
+    listening = asyncio.create_task(wake.listen())
+    running = [
+        asyncio.create_task(worker.async_run()),
+        asyncio.create_task(follower.run()),
+        asyncio.create_task(sweeper.run()),
+    ]
+    stopping = asyncio.create_task(stopped.wait())
+    sys.stdout.write("worker ready\n")
+    sys.stdout.flush()
+    await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+    log.info("worker_draining")
+    worker.stop()
+    sweeper.stop()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            await follower.stop()
+            await asyncio.gather(*running)
+    for task in (listening, stopping, *running):
+        task.cancel()
+    results = await asyncio.gather(listening, stopping, *running, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result

@@ -1,0 +1,159 @@
+"""Placing: RingCentral is asked at most once for a call, whatever dies.
+
+    ready ──▶ fence (queued → placing, gate open, in one script) ──▶ POST ──▶ record
+
+What may fail without harm is done before the fence: a connection is open and a token at hand. From
+the fence on, the call is this worker's: the answer is written with the fence's token, and where no
+answer comes the call is made `unconfirmed` and never asked for again. The fence is given back only
+where RingCentral provably did nothing.
+
+arq may run this job again, or twice at the same time; the fence decides, not arq's bookkeeping.
+"""
+
+import asyncio
+import time
+from typing import Any, TypeGuard
+from uuid import uuid4
+
+import structlog
+
+from orchestrator.domain import calls
+from orchestrator.domain.calls import Call, Change, Reason
+from orchestrator.domain.errors import (
+    Retryable,
+    RingOutError,
+    StorageUnavailable,
+    UpstreamGated,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+from orchestrator.domain.words import Outcome, State
+from orchestrator.storage import keys
+from orchestrator.storage.calls import Decide
+from orchestrator.storage.records import Record
+from orchestrator.telephony.answers import Placed
+from workers.context import Work, again_in, work_of
+
+log = structlog.get_logger(__name__)
+
+FENCE_IS_FRESH_S = 3.0
+"""A fence that took longer to write is not acted upon: the process was frozen, or Redis was, and
+the call may be taken for lost by now."""
+
+_LOOK_AGAIN_S = 1.0
+_WRITE_FOR_S = 60.0
+
+
+async def place(ctx: dict[Any, Any], call_id: str) -> None:
+    """arq's job: places one call, if nobody has."""
+    work = work_of(ctx)
+    record, request = await work.store.placing(call_id)
+    if record is None or record.call.is_over:
+        return
+    call = record.call
+    if not call.may_be_placed:
+        if call.state is State.PLACING:
+            raise again_in(_LOOK_AGAIN_S)
+        return
+    if work.clock() >= call.expires_at:
+        await work.store.change(record, lambda now: calls.expired(now, work.clock()))
+        return
+    if request is None:
+        reason = Reason("request_lost", "What RingCentral was to be asked is not in Redis.")
+        await _end(work, record, Outcome.FAILED, reason)
+        return
+    await _place(work, record, request)
+
+
+async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
+    call = record.call
+    try:
+        await work.upstream.ready()
+        fence = await _fenced(work, record)
+    except StorageUnavailable:
+        raise
+    except Retryable as error:
+        raise again_in(_wait(work, call, error.retry_after)) from error
+    except UpstreamRefused as refusal:
+        await _end(work, record, Outcome.BLOCKED, Reason(refusal.error_code, refusal.detail))
+        return
+    if fence is not None:
+        await _ask(work, fence, request)
+
+
+async def _fenced(work: Work, record: Record) -> Record | None:
+    token = uuid4().hex
+    began = time.monotonic()
+    written = await work.store.change(
+        record,
+        lambda call: calls.placing(call, work.clock(), token),
+        obey_gate=keys.gate(work.credential, "heavy"),
+    )
+    if not written.applied:
+        if written.record.call.may_be_placed:
+            await work.store.change(written.record, lambda call: calls.expired(call, work.clock()))
+        return None
+    if time.monotonic() - began > FENCE_IS_FRESH_S:
+        log.warning("fence_was_slow", call=record.call.id)
+        await work.store.change(written.record, lambda call: calls.released(call, token))
+        raise again_in(0.1)
+    return written.record
+
+
+async def _ask(work: Work, record: Record, request: dict[str, Any]) -> None:
+    call = record.call
+    answer: Placed | RingOutError
+    try:
+        answer = await work.upstream.make(call.account_id, call.extension_id, request)
+    except RingOutError as error:
+        answer = error
+    await _write_down(work, record, _decision(work, call.fence, answer))
+    if _did_nothing(answer):
+        raise again_in(_wait(work, call, answer.retry_after))
+
+
+def _did_nothing(answer: Placed | RingOutError) -> TypeGuard[UpstreamUnavailable | UpstreamGated]:
+    return isinstance(answer, UpstreamUnavailable | UpstreamGated)
+
+
+def _decision(work: Work, fence: str, answer: Placed | RingOutError) -> Decide:
+    if isinstance(answer, UpstreamRefused):
+        refusal = answer
+        return lambda call: calls.refused(call, work.clock(), fence, refusal)
+    if _did_nothing(answer):
+        return lambda call: calls.released(call, fence)
+    if isinstance(answer, RingOutError):
+        unclear = answer
+        return lambda call: calls.unconfirmed(call, unclear.code, unclear.detail)
+    placed = answer
+    return lambda call: calls.placed(call, work.clock(), fence, placed.ringout_id, placed.reading)
+
+
+async def _write_down(work: Work, record: Record, decide: Decide) -> None:
+    """What RingCentral said is precious: it is written as soon as Redis is back."""
+    give_up = time.monotonic() + _WRITE_FOR_S
+    while True:
+        try:
+            written = await work.store.change(record, decide)
+        except StorageUnavailable:
+            if time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            if not written.applied:
+                log.warning("answer_came_too_late", call=record.call.id)
+            return
+
+
+async def _end(work: Work, record: Record, outcome: Outcome, reason: Reason) -> None:
+    def decide(call: Call) -> Change | None:
+        is_free = call.may_be_placed
+        return calls.ended(call, work.clock(), outcome, reason) if is_free else None
+
+    await work.store.change(record, decide)
+
+
+def _wait(work: Work, call: Call, seconds: float) -> float:
+    """Not longer than the call is worth placing, so that it ends when it expires."""
+    left = (call.expires_at - work.clock()) / 1000
+    return max(0.01, min(seconds, left))

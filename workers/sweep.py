@@ -1,0 +1,114 @@
+"""The sweep: finds what a death left behind, every few seconds, by one worker at a time.
+
+Nothing here is needed while all is well. A placing whose worker died becomes `unconfirmed`; a call
+without its job, a live call without its next look and a lost call without its reconciliation get
+them again; a call past its time expires; indexes are trimmed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from uuid import uuid4
+
+import structlog
+
+from orchestrator.domain import calls
+from orchestrator.domain.calls import Call, Change
+from orchestrator.domain.errors import CallNotFound, StorageUnavailable
+from orchestrator.domain.words import State
+from orchestrator.jobs import Job, Kind
+from orchestrator.storage.records import Record
+from workers.context import Work
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 2.0
+_LEASE_MS = 3_500
+_LEFT_ALONE_MS = 5_000
+
+
+class Sweeper:
+    """Sweeps until it is stopped."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._owner = uuid4().hex
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Sweeps every two seconds where no other worker does."""
+        while not self._stopping.is_set():
+            with suppress(StorageUnavailable):
+                if await self._work.upkeep.may_sweep(self._owner, _LEASE_MS):
+                    await self.sweep()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._stopping.wait()
+
+    def stop(self) -> None:
+        """Sweeps no more."""
+        self._stopping.set()
+
+    async def sweep(self) -> None:
+        """One round."""
+        await self._overdue_placings()
+        await self._waiting_calls()
+        await self._live_calls()
+        async for record in self._all_in(State.UNCONFIRMED):
+            await self._ensure(Kind.RECONCILE, record.call)
+        work = self._work
+        await work.upkeep.trim(work.clock() - work.store.options.live * 1000)
+
+    async def _overdue_placings(self) -> None:
+        work = self._work
+        for call_id in await work.upkeep.overdue_placings():
+            with suppress(CallNotFound):
+                written = await work.store.change(call_id, _lost)
+                if written.applied:
+                    log.warning("placing_lost", call=call_id)
+                    continue
+            await work.upkeep.forget_placing(call_id)
+
+    async def _waiting_calls(self) -> None:
+        work = self._work
+        for state in (State.QUEUED, State.PLACING):
+            async for record in self._all_in(state):
+                if not record.call.may_be_placed:
+                    continue
+                if work.clock() >= record.call.expires_at:
+                    await work.store.change(record, lambda call: calls.expired(call, work.clock()))
+                else:
+                    await self._ensure(Kind.PLACE, record.call)
+
+    async def _live_calls(self) -> None:
+        for state in (State.RINGING, State.CONNECTED):
+            async for record in self._all_in(state):
+                call = record.call
+                if call.vanished_at is not None:
+                    await self._ensure(Kind.RECONCILE, call)
+                elif await self._work.upkeep.ensure_look(call.id):
+                    log.warning("look_was_missing", call=call.id)
+                if call.cancel_pending and call.delete_accepted_at is None and call.is_followed:
+                    await self._ensure(Kind.CANCEL, call)
+
+    async def _all_in(self, state: State) -> AsyncIterator[Record]:
+        before = self._work.clock() - _LEFT_ALONE_MS
+        offset = 0
+        while True:
+            records = await self._work.upkeep.calls_in(state, before, offset)
+            for record in records:
+                yield record
+            if not records:
+                return
+            offset += len(records)
+
+    async def _ensure(self, kind: Kind, call: Call) -> None:
+        work = self._work
+        if await work.upkeep.ensure_job(Job(kind, call.id), work.clock()):
+            log.warning("job_was_missing", kind=kind.value, call=call.id)
+
+
+def _lost(call: Call) -> Change | None:
+    return calls.unconfirmed(
+        call, "worker_lost", "The worker that asked RingCentral ended before it wrote the answer."
+    )
