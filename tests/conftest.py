@@ -9,6 +9,7 @@ import redis
 
 from orchestrator.runtime import FrontEnd, front_end
 from orchestrator.settings import Settings, load
+from tests.harness import leaks
 from tests.harness.processes import Fleet
 from tests.harness.redis import RedisServer
 from tests.harness.simulated import Simulated
@@ -24,11 +25,12 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 
 @pytest.fixture
-def redis_url(redis_server: RedisServer) -> str:
-    """An empty database."""
+def redis_url(redis_server: RedisServer) -> Iterator[str]:
+    """An empty database; after the test, every key in it must be as the key book says."""
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
-    return redis_server.url
+        yield redis_server.url
+        leaks.check(client)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import structlog
 
 from orchestrator.domain import calls
 from orchestrator.domain.cadence import RECONCILE_AT, VANISHED_AT, next_reconcile
-from orchestrator.domain.calls import Call, Change, Reason
+from orchestrator.domain.calls import Call, Reason
 from orchestrator.domain.errors import (
     Retryable,
     StorageUnavailable,
@@ -118,24 +118,32 @@ async def _is_free(work: Work, row: CallRecord, call: Call) -> bool:
 
 
 async def _settle(work: Work, record: Record, found: CallRecord) -> bool:
-    """Whether the call is known by its ring-out id again, or over."""
-    if not found.is_live:
-        message = f"RingCentral's call log shows session {found.session_id} as {found.result}."
-        reason = Reason("call_log", message)
+    """Whether the call is known by its ring-out id again, or over.
 
-        def decide(call: Call) -> Change | None:
-            return calls.found_over(call, work.clock(), found.session_id, found.outcome, reason)
-
-        await work.store.change(record, decide)
-        return True
+    RingCentral documents no link between a session and a ring-out; that they share the id is tried
+    first, since then the status speaks for itself.
+    """
     call = record.call
-    try:
-        reading = await work.upstream.status(call.account_id, call.extension_id, found.session_id)
-    except UpstreamGone:
+    if call.ringout_id is None:
+        try:
+            reading = await work.upstream.status(
+                call.account_id, call.extension_id, found.session_id
+            )
+        except UpstreamGone:
+            pass
+        else:
+            await work.store.change(
+                record, lambda now: calls.adopted(now, work.clock(), found.session_id, reading)
+            )
+            return True
+    if found.is_live:
         await work.store.change(record, lambda now: calls.session_found(now, found.session_id))
         return False
+    message = f"RingCentral's call log shows session {found.session_id} as {found.result}."
+    reason = Reason("call_log", message)
     await work.store.change(
-        record, lambda now: calls.adopted(now, work.clock(), found.session_id, reading)
+        record,
+        lambda now: calls.found_over(now, work.clock(), found.session_id, found.outcome, reason),
     )
     return True
 

@@ -335,7 +335,7 @@ def found_over(
     if call.state is not State.UNCONFIRMED and call.vanished_at is None:
         return None
     known = replace(call, session_id=session_id, placed_at=call.placed_at or call.asked_at)
-    return ended(known, now, outcome, None if outcome is Outcome.COMPLETED else reason)
+    return ended(known, now, outcome, reason)
 
 
 def not_found(call: Call, now: int, reason: Reason) -> Change | None:

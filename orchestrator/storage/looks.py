@@ -1,6 +1,7 @@
 """The due-set of looks: which live call is to be looked at next, and by whom."""
 
 from dataclasses import dataclass
+from secrets import randbelow
 
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
@@ -32,7 +33,7 @@ class Looks:
     async def claim(self, lease_ms: int, most: int) -> Due:
         """Up to `most` calls that are due, for `lease_ms`; nobody else gets them before that."""
         answer = await self._commands.run(
-            scripts.CLAIM_LOOKS, [keys.LOOKS], lease_ms, most, keys.call("")
+            scripts.CLAIM_LOOKS, [keys.LOOKS], lease_ms, most, keys.call(""), randbelow(1000)
         )
         claimed = [
             Claimed(Record(call_of(document, private), int(revision)), lease.decode())

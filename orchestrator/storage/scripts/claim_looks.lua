@@ -2,13 +2,14 @@
 -- the token that the one who looks must show to put off the next look.
 -- KEYS  1 looks
 -- ARGV  1 lease ms  2 most  3 prefix of call keys (same hash tag, so the same slot)
+--       4 a random number below 1000, which tells leases of the same moment apart
 -- Answers {wait until the next due look ms, or -1, {id, lease, revision, document, private}, ...}
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
 local answer = {-1}
 local due = redis.call('ZRANGE', KEYS[1], '-inf', server, 'BYSCORE', 'LIMIT', 0, ARGV[2])
 for index, id in ipairs(due) do
-  local lease = string.format('%.3f', server + ARGV[1] + index / 1000)
+  local lease = string.format('%.3f', server + ARGV[1] + (ARGV[4] + index) % 1000 / 1000)
   redis.call('ZADD', KEYS[1], lease, id)
   local known = redis.call('HMGET', ARGV[3] .. id, 'revision', 'document', 'private')
   if known[1] then

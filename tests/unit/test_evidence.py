@@ -1,0 +1,55 @@
+"""Which record of RingCentral's may be a call whose answer was lost."""
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.evidence import CallRecord, Sought, candidates
+from orchestrator.domain.words import Outcome
+
+ENDS = frozenset({"+16505550100", "+16505550123"})
+SOUGHT = Sought(ENDS, asked_at=100_000)
+RECORD = CallRecord("s-1", 101_000, ENDS, is_ringout=True, result="Call connected")
+
+
+def test_the_record_that_fits_is_found_once() -> None:
+    assert candidates([RECORD, RECORD], SOUGHT) == [RECORD]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(RECORD, is_ringout=False),
+        replace(RECORD, numbers=frozenset({"+16505550100"})),
+        replace(RECORD, started_at=97_999),
+        replace(RECORD, started_at=130_001),
+    ],
+)
+def test_what_does_not_fit_is_left(other: CallRecord) -> None:
+    assert candidates([other], SOUGHT) == []
+
+
+def test_two_sessions_are_two_candidates_and_a_bound_one_is_none() -> None:
+    twin = replace(RECORD, session_id="s-2")
+    assert len(candidates([RECORD, twin], SOUGHT)) == 2
+    assert candidates([RECORD, twin], SOUGHT, bound={"s-1"}) == [twin]
+
+
+def test_a_known_session_is_found_whatever_else_it_shows() -> None:
+    shown = replace(RECORD, numbers=frozenset(), started_at=0, is_ringout=False)
+    assert candidates([shown], replace(SOUGHT, session_id="s-1")) == [shown]
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        ("Call connected", Outcome.COMPLETED),
+        ("BUSY", Outcome.BUSY),
+        ("No Answer", Outcome.NO_ANSWER),
+        ("IP Phone Offline", Outcome.FAILED),
+        ("International Disabled", Outcome.BLOCKED),
+        ("Something New", Outcome.UNKNOWN),
+    ],
+)
+def test_results_are_open_words(result: str, outcome: Outcome) -> None:
+    assert replace(RECORD, result=result).outcome is outcome
