@@ -3,6 +3,7 @@
 Here, and only here, `telephony` is given the token store and the gates that `storage` keeps.
 """
 
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -95,6 +96,13 @@ def tokens(settings: Settings, commands: Commands) -> Tokens:
         budget=RedisBudget(commands),
         credential=CREDENTIAL,
     )
+
+
+def pair_secret(settings: Settings) -> bytes:
+    """A secret that all processes with the same credential have: it keys digests of numbers."""
+    secret = settings.api_key or settings.client_secret
+    text = secret.get_secret_value() if secret is not None else ""
+    return hashlib.sha256(f"ringout pairs\n{text}".encode()).digest()
 
 
 def ringcentral(settings: Settings, commands: Commands) -> RingCentral:

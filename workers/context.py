@@ -8,6 +8,7 @@ from arq.worker import Retry
 from orchestrator.domain.clock import Clock
 from orchestrator.storage.calls import CallStore
 from orchestrator.storage.looks import Looks
+from orchestrator.storage.pairs import Pairs
 from orchestrator.storage.upkeep import Upkeep
 from orchestrator.telephony.client import RingCentral
 
@@ -22,6 +23,7 @@ class Work:
     store: CallStore
     looks: Looks
     upkeep: Upkeep
+    pairs: Pairs
     upstream: RingCentral
     clock: Clock
     credential: str

@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack, suppress
 import structlog
 from arq.worker import func
 
-from orchestrator.runtime import CREDENTIAL, backend, now, ringcentral
+from orchestrator.runtime import CREDENTIAL, backend, now, pair_secret, ringcentral
 from orchestrator.settings import Settings
 from orchestrator.storage.connection import WORKER
 from orchestrator.storage.looks import Looks
+from orchestrator.storage.pairs import Pairs
 from orchestrator.storage.upkeep import Upkeep
 from workers.cancel import cancel
 from workers.context import KEY, Work
@@ -41,6 +42,7 @@ async def run(settings: Settings) -> None:
             store=parts.store,
             looks=Looks(parts.commands),
             upkeep=Upkeep(parts.commands),
+            pairs=Pairs(parts.commands, pair_secret(settings)),
             upstream=upstream,
             clock=now,
             credential=CREDENTIAL,

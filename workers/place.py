@@ -27,6 +27,7 @@ from orchestrator.domain.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
+from orchestrator.domain.evidence import ends
 from orchestrator.domain.words import Outcome, State
 from orchestrator.storage import keys
 from orchestrator.storage.calls import Decide
@@ -69,7 +70,7 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
     call = record.call
     try:
         await work.upstream.ready()
-        fence = await _fenced(work, record)
+        fence = await _fenced(work, record, request)
     except StorageUnavailable:
         raise
     except Retryable as error:
@@ -81,13 +82,16 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
         await _ask(work, fence, request)
 
 
-async def _fenced(work: Work, record: Record) -> Record | None:
+async def _fenced(work: Work, record: Record, request: dict[str, Any]) -> Record | None:
     token = uuid4().hex
     began = time.monotonic()
-    written = await work.store.change(
-        record,
-        lambda call: calls.placing(call, work.clock(), token),
-        obey_gate=keys.gate(work.credential, "heavy"),
+    _, written = await asyncio.gather(
+        work.pairs.note(record.call, ends(request), work.clock()),
+        work.store.change(
+            record,
+            lambda call: calls.placing(call, work.clock(), token),
+            obey_gate=keys.gate(work.credential, "heavy"),
+        ),
     )
     if not written.applied:
         if written.record.call.may_be_placed:

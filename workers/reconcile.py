@@ -19,8 +19,8 @@ from orchestrator.domain.errors import (
     UpstreamGone,
     UpstreamRefused,
 )
-from orchestrator.domain.evidence import CallRecord, Sought, candidates
-from orchestrator.domain.words import State
+from orchestrator.domain.evidence import CallRecord, Sought, candidates, ends
+from orchestrator.domain.words import Outcome, State
 from orchestrator.storage.records import Record
 from workers.context import Work, again_in, work_of
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 CALL_LOG_FROM_MS = 30_000
 """Before this the call log cannot know: it lags 15 to 30 s behind the call's end."""
 
-_TWINS_WITHIN_MS = 60_000
+_TWINS_WITHIN_MS = 35_000
 _LOG_WINDOW_MS = 60_000
 _TALKS_AGAIN_S = 15.0
 
@@ -64,18 +64,25 @@ def _since(call: Call, now: int) -> int:
 
 async def _find(work: Work, record: Record) -> CallRecord | None:
     call = record.call
-    request = await work.store.request(call.id) or {}
-    sought = _sought(call, request)
-    if not sought.numbers and sought.session_id is None:
+    numbers = ends(await work.store.request(call.id) or {})
+    if not numbers and call.session_id is None:
         return None
-    if call.state is State.UNCONFIRMED and await _has_twin(work, call, sought):
-        return None
+    sought = Sought(numbers, call.asked_at or call.accepted_at, call.session_id)
     for rows in (_active_calls, _call_log):
         fitting = candidates(await rows(work, call), sought)
         if fitting:
-            free = [row for row in fitting if await _is_free(work, row, call)]
-            return free[0] if len(free) == 1 else None
+            return await _the_one(work, call, sought, fitting)
     return None
+
+
+async def _the_one(
+    work: Work, call: Call, sought: Sought, fitting: list[CallRecord]
+) -> CallRecord | None:
+    """The record that can be no other call's, or None."""
+    free = [row for row in fitting if await _is_free(work, row, call)]
+    if len(free) != 1 or await _has_twin(work, call, sought, fitting):
+        return None
+    return free[0]
 
 
 async def _active_calls(work: Work, call: Call) -> list[CallRecord]:
@@ -94,22 +101,27 @@ async def _call_log(work: Work, call: Call) -> list[CallRecord]:
     )
 
 
-def _sought(call: Call, request: dict[str, Any]) -> Sought:
-    ends = (request.get("from") or {}, request.get("to") or {})
-    numbers = frozenset(end["phoneNumber"] for end in ends if "phoneNumber" in end)
-    return Sought(numbers, call.asked_at or call.accepted_at, call.session_id)
-
-
-async def _has_twin(work: Work, call: Call, sought: Sought) -> bool:
-    """Whether another lost call has the same ends at about the same time: which is which?"""
-    for other in await work.upkeep.calls_in(State.UNCONFIRMED, work.clock(), 0):
-        asked_at = other.call.asked_at or 0
-        if other.call.id == call.id or abs(asked_at - sought.asked_at) > _TWINS_WITHIN_MS:
-            continue
-        request = await work.store.request(other.call.id) or {}
-        if _sought(other.call, request).numbers == sought.numbers:
+async def _has_twin(work: Work, call: Call, sought: Sought, fitting: list[CallRecord]) -> bool:
+    """Whether a record that fits may as well be another call's, between the same phones."""
+    if sought.session_id is not None:
+        return False
+    sessions = {row.session_id for row in fitting}
+    others = await work.pairs.others(call, sought.numbers, sought.asked_at, _TWINS_WITHIN_MS)
+    for other_id in others:
+        other = await work.store.record(other_id)
+        if other is not None and _may_own_one(other.call, sessions):
+            log.warning("calls_cannot_be_told_apart", call=call.id, other=other_id)
             return True
     return False
+
+
+def _may_own_one(other: Call, sessions: set[str]) -> bool:
+    """Whether a call was asked for, and none of the sessions is known to be its own already."""
+    was_not_asked = other.may_be_placed or (
+        other.is_over and other.placed_at is None and other.outcome is not Outcome.UNKNOWN
+    )
+    own = {other.ringout_id, other.session_id}
+    return not was_not_asked and not own & sessions
 
 
 async def _is_free(work: Work, row: CallRecord, call: Call) -> bool:

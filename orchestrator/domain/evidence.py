@@ -5,8 +5,9 @@ of the first leg swapped), it is a ring-out, and it began when the call was aske
 that fit are two candidates, and candidates are never guessed between.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.domain.words import Outcome
 
@@ -64,6 +65,12 @@ class CallRecord:
     def outcome(self) -> Outcome:
         """How the call ended; `unknown` for a result that is not on the list."""
         return _RESULTS.get(self.result.lower(), Outcome.UNKNOWN)
+
+
+def ends(request: Mapping[str, Any]) -> frozenset[str]:
+    """The full numbers of both ends in a request's body, as far as it names them."""
+    sides = (request.get("from") or {}, request.get("to") or {})
+    return frozenset(side["phoneNumber"] for side in sides if "phoneNumber" in side)
 
 
 @dataclass(frozen=True, slots=True)

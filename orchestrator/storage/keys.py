@@ -56,6 +56,11 @@ def ringout(ringout_id: str) -> str:
     return f"{PREFIX}ringout:{ringout_id}"
 
 
+def pair(digest: str) -> str:
+    """The calls between one pair of phones, by when they were asked for."""
+    return f"{PREFIX}pair:{digest}"
+
+
 def gate(credential: str, group: str) -> str:
     """Present while no process may send anything to this bucket."""
     return f"{PREFIX}gate:{credential}:{group}"
@@ -197,6 +202,13 @@ BOOK = (
         "the call that a RingCentral id belongs to",
         "as its call",
         "dashboards",
+    ),
+    Entry(
+        "pair:<hmac>",
+        "sorted set",
+        "the calls between one pair of phones, by when they were asked for (ms)",
+        "15 min",
+        "processes only",
     ),
     Entry(
         "events",
