@@ -1,0 +1,1 @@
+"""Tests of `orchestrator.telephony` over real sockets."""
