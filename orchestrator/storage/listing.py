@@ -12,6 +12,7 @@ from orchestrator.storage.records import SNAPSHOT_FIELDS, Snapshot, snapshot
 
 _CHUNK = 200
 _MOST_CHUNKS = 10
+_LONGEST_SCORE = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class Page:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Members of an index (time, id, call) in their order; `is_last` where no more follow."""
+
+    rows: list[tuple[int, str, Snapshot | None]]
+    is_last: bool
+
+
 class CallList:
     """Reads the indexes; raises StorageUnavailable when Redis does not answer in time."""
 
@@ -48,21 +57,21 @@ class CallList:
         """
         position = _position(cursor) if cursor else None
         found: list[Snapshot] = []
+        size = _CHUNK
         for _ in range(_MOST_CHUNKS):
-            chunk = await self._chunk(wanted, position)
-            for score, call in chunk:
-                position = (score, call.id if call else position[1] if position else "")
+            chunk = await self._chunk(wanted, position, size)
+            for score, call_id, call in chunk.rows:
+                position = (score, call_id)
                 if call is not None and _meets(call, wanted):
                     found.append(call)
                 if len(found) == limit:
-                    return Page(found, _cursor(found[-1].accepted_at, found[-1].id))
-            if len(chunk) < _CHUNK:
+                    return Page(found, _cursor(*position))
+            if chunk.is_last:
                 return Page(found, None)
+            size = _CHUNK if chunk.rows else size * 2
         return Page(found, _cursor(*position) if position else None)
 
-    async def _chunk(
-        self, wanted: Wanted, position: tuple[int, str] | None
-    ) -> list[tuple[int, Snapshot | None]]:
+    async def _chunk(self, wanted: Wanted, position: tuple[int, str] | None, size: int) -> _Chunk:
         newest = position[0] if position else wanted.until
         members = await self._commands.execute(
             "ZRANGE",
@@ -73,24 +82,21 @@ class CallList:
             "REV",
             "LIMIT",
             0,
-            _CHUNK,
+            size,
             "WITHSCORES",
         )
         pairs = [
             (int(float(members[index + 1])), members[index].decode())
             for index in range(0, len(members), 2)
         ]
-        fresh = [pair for pair in pairs if position is None or _is_after(pair, position)]
+        fresh = [pair for pair in pairs if position is None or pair < position]
         calls = await asyncio.gather(*(self._snapshot(call_id) for _, call_id in fresh))
-        return [(score, call) for (score, _), call in zip(fresh, calls, strict=True)]
+        rows = [(*pair, call) for pair, call in zip(fresh, calls, strict=True)]
+        return _Chunk(rows, is_last=len(pairs) < size)
 
     async def _snapshot(self, call_id: str) -> Snapshot | None:
         values = await self._commands.execute("HMGET", keys.call(call_id), *SNAPSHOT_FIELDS)
         return snapshot(call_id, values)
-
-
-def _is_after(pair: tuple[int, str], position: tuple[int, str]) -> bool:
-    return pair[0] < position[0] or (pair[0] == position[0] and pair[1] < position[1])
 
 
 def _index(wanted: Wanted) -> str:
@@ -114,7 +120,10 @@ def _cursor(score: int, call_id: str) -> str:
 def _position(cursor: str) -> tuple[int, str]:
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
-        score, _, call_id = base64.urlsafe_b64decode(padded.encode("ascii")).decode().partition(":")
-        return int(score), call_id
+        text = base64.urlsafe_b64decode(padded.encode("ascii")).decode()
     except (binascii.Error, UnicodeError) as error:
         raise ValueError("not a cursor of this list") from error
+    score, _, call_id = text.partition(":")
+    if not score.isdecimal() or len(score) > _LONGEST_SCORE:
+        raise ValueError("not a cursor of this list")
+    return int(score), call_id

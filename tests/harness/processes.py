@@ -131,6 +131,10 @@ class Fleet:
         """Any `ringout` command."""
         return self._start([*CLI, *arguments], more)
 
+    def run(self, command: list[str], **more: str) -> Process:
+        """Any other program."""
+        return self._start(command, more)
+
     def close(self) -> None:
         """Ends what still runs."""
         for process in self._processes:

@@ -28,6 +28,7 @@ from orchestrator.storage import keys
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, Decide, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.listing import CallList, Wanted
 from orchestrator.storage.looks import Looks
 
 REQUEST = {"to": {"phoneNumber": "+16505550123"}}
@@ -249,3 +250,32 @@ async def test_a_server_that_is_away_is_said_to_be_in_time() -> None:
             await client.ping()
     finally:
         await client.aclose()
+
+
+@pytest.mark.parametrize(("count", "limit"), [(25, 7), (450, 200), (450, 50)])
+async def test_pages_hold_every_call_once_newest_first(
+    store: CallStore, count: int, limit: int
+) -> None:
+    at = now()
+    accepts = [
+        store.accept(new(number, accepted_at=at - number // 300), REQUEST)
+        for number in range(count)
+    ]
+    await asyncio.gather(*accepts)
+    listing = CallList(store.commands)
+    seen: list[tuple[int, str]] = []
+    cursor = None
+    while True:
+        page = await listing.page(Wanted(client_reference="Fall 17 · ü"), limit, cursor)
+        seen += [(call.accepted_at, call.id) for call in page.calls]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert len(seen) == count
+    assert seen == sorted(set(seen), reverse=True)
+
+
+async def test_a_cursor_that_is_not_ours_is_refused(store: CallStore) -> None:
+    for cursor in ("?", "AAAA", "ü", "eA"):
+        with pytest.raises(ValueError, match="not a cursor"):
+            await CallList(store.commands).page(Wanted(), 5, cursor)
