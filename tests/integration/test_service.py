@@ -1,0 +1,199 @@
+"""What both front ends rely on: waiting without polling, one live read for many, adoption."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain import calls
+from orchestrator.domain.errors import (
+    CallNotFound,
+    CallWithdrawn,
+    UpstreamFailed,
+    UpstreamGone,
+    UpstreamRefused,
+)
+from orchestrator.domain.status import NOT_SPOKEN, Reading
+from orchestrator.jobs import follow_ups
+from orchestrator.runtime import now
+from orchestrator.service.calls import CallService, ServiceOptions
+from orchestrator.service.models import parsed
+from orchestrator.storage.calls import CallStore, StoreOptions
+from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.feed import Feed
+from orchestrator.storage.glances import Glances
+from orchestrator.storage.listing import CallList, Wanted
+
+BODY = {"from": {"phoneNumber": "+16505550100"}, "to": {"phoneNumber": "+16505550123"}}
+CONNECTED = Reading("Success", "Success", "Success")
+
+
+class Source:
+    """A status source that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.reading: Reading | Exception = CONNECTED
+        self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.was_asked = asyncio.Event()
+
+    async def status(self, account: str, extension: str, ringout_id: str) -> Reading:
+        """The reading set, or the error."""
+        self.asked += 1
+        self.was_asked.set()
+        await self.may_answer.wait()
+        if isinstance(self.reading, Exception):
+            raise self.reading
+        return self.reading
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+async def service(redis_url: str, source: Source) -> AsyncIterator[CallService]:
+    redis = connect(redis_url, replace(WORKER, answer=6.0))
+    commands = Commands(redis, WORKER)
+    feed = Feed(redis)
+    yield CallService(
+        store=CallStore(commands, now, follow_ups(), StoreOptions()),
+        listing=CallList(commands),
+        glances=Glances(commands),
+        feed=feed,
+        source=source,
+        clock=now,
+        options=ServiceOptions(base_url="http://x"),
+    )
+    await feed.close()
+    await redis.aclose()
+
+
+async def ring(service: CallService) -> str:
+    """A call that rings; its id."""
+    call_id = (await service.accept("~", "~", parsed(BODY))).snapshot.id
+    await service.store.change(call_id, lambda c: calls.placing(c, now(), "f"))
+    await service.store.change(
+        call_id, lambda c: calls.placed(c, now(), "f", f"s-{call_id}", NOT_SPOKEN)
+    )
+    return call_id
+
+
+async def test_a_waiter_is_woken_by_the_change(service: CallService) -> None:
+    snapshot = (await service.accept("~", "~", parsed(BODY))).snapshot
+    waiting = asyncio.create_task(service.answered(snapshot, 30))
+    await service.store.change(snapshot.id, lambda c: calls.placing(c, now(), "f"))
+    await service.store.change(
+        snapshot.id, lambda c: calls.placed(c, now(), "f", "s-1", NOT_SPOKEN)
+    )
+    async with asyncio.timeout(5):
+        answered = await waiting
+    assert json.loads(answered.document)["ringoutId"] == "s-1"
+
+
+async def test_a_waiter_that_waits_in_vain_gets_the_call_as_it_is(service: CallService) -> None:
+    snapshot = (await service.accept("~", "~", parsed(BODY))).snapshot
+    assert (await service.answered(snapshot, 0.05)).state.value == "queued"
+    assert (await service.changed(snapshot, 0.05)).sequence == 1
+
+
+async def test_a_refusal_reaches_the_waiter_with_ringcentral_s_status(
+    service: CallService,
+) -> None:
+    snapshot = (await service.accept("~", "~", parsed(BODY))).snapshot
+    await service.store.change(snapshot.id, lambda c: calls.placing(c, now(), "f"))
+    refusal = UpstreamRefused(403, "TEL-101", "blocked")
+    await service.store.change(snapshot.id, lambda c: calls.refused(c, now(), "f", refusal))
+    with pytest.raises(UpstreamRefused) as refused:
+        await service.answered(snapshot, 5)
+    assert (refused.value.http_status, refused.value.error_code) == (403, "TEL-101")
+
+
+async def test_a_call_that_ended_unplaced_is_withdrawn(service: CallService) -> None:
+    snapshot = (await service.accept("~", "~", parsed(BODY))).snapshot
+    await service.cancel("~", "~", snapshot.id)
+    with pytest.raises(CallWithdrawn):
+        await service.answered(snapshot, 5)
+
+
+async def test_many_who_insist_make_one_live_read(service: CallService, source: Source) -> None:
+    call_id = await ring(service)
+    source.may_answer.clear()
+    readers = [asyncio.create_task(service.read("~", "~", call_id, fresh=True)) for _ in range(40)]
+    await source.was_asked.wait()
+    source.may_answer.set()
+    glances = await asyncio.gather(*readers)
+    assert source.asked == 1
+    assert {glance.snapshot.state.value for glance in glances} == {"connected"}
+    assert all(glance.live for glance in glances)
+
+
+async def test_one_live_read_that_fails_does_not_bind_the_next(
+    service: CallService, source: Source
+) -> None:
+    call_id = await ring(service)
+    source.reading = UpstreamFailed("502")
+    with pytest.raises(UpstreamFailed):
+        await service.read("~", "~", call_id, fresh=True)
+    source.reading = CONNECTED
+    assert (await service.read("~", "~", call_id, fresh=True)).snapshot.state.value == "connected"
+
+
+async def test_a_call_is_found_by_either_id_and_only_under_its_path(service: CallService) -> None:
+    call_id = await ring(service)
+    by_theirs = await service.read("~", "~", f"s-{call_id}")
+    assert (by_theirs.snapshot.id, by_theirs.live) == (call_id, False)
+    assert (await service.read("123", "~", call_id)).snapshot.id == call_id
+    accepted = await service.accept("123", "456", parsed(BODY))
+    with pytest.raises(CallNotFound):
+        await service.read("123", "457", accepted.snapshot.id)
+
+
+async def test_an_id_of_ours_that_is_unknown_never_reaches_ringcentral(
+    service: CallService, source: Source
+) -> None:
+    with pytest.raises(CallNotFound):
+        await service.read("~", "~", "call_none")
+    with pytest.raises(CallNotFound):
+        await service.cancel("~", "~", "call_none")
+    assert source.asked == 0
+
+
+async def test_a_foreign_ring_out_is_read_live_and_not_kept(
+    service: CallService, source: Source
+) -> None:
+    glance = await service.read("~", "~", "s-foreign")
+    shown = json.loads(glance.snapshot.document)
+    assert glance.live
+    assert (shown["id"], shown["ringoutId"], shown["state"]) == (
+        "s-foreign",
+        "s-foreign",
+        "connected",
+    )
+    assert (shown["from"], shown["acceptedAt"], shown["sequence"]) == (None, None, 0)
+    assert (await service.page(Wanted(), 10, None)).calls == []
+    source.reading = UpstreamGone(404, "CMN-102", "not found")
+    with pytest.raises(CallNotFound):
+        await service.read("~", "~", "s-other")
+
+
+async def test_a_foreign_ring_out_that_is_cancelled_becomes_one_call(
+    service: CallService, source: Source
+) -> None:
+    source.reading = NOT_SPOKEN
+    cancelled = await asyncio.gather(*(service.cancel("~", "~", "s-foreign") for _ in range(5)))
+    assert len({one.snapshot.id for one in cancelled}) == 1
+    assert len((await service.page(Wanted(), 10, None)).calls) == 1
+
+
+async def test_two_hundred_requests_with_one_key_are_one_call(service: CallService) -> None:
+    accepted = await asyncio.gather(
+        *(service.accept("~", "~", parsed(BODY), "key") for _ in range(200))
+    )
+    assert len({one.snapshot.id for one in accepted}) == 1
+    assert sum(not one.replayed for one in accepted) == 1
+    assert len((await service.page(Wanted(), 10, None)).calls) == 1
