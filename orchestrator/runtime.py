@@ -18,7 +18,7 @@ from orchestrator.service.calls import CallService, ServiceOptions
 from orchestrator.settings import Settings
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
-from orchestrator.storage.connection import FRONT_END, Commands, Patience, connect
+from orchestrator.storage.connection import FRONT_END, Commands, Patience, connect, disconnect
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
 from orchestrator.storage.listing import CallList
@@ -66,9 +66,9 @@ async def backend(settings: Settings, patience: Patience) -> AsyncIterator[Backe
     """Redis as the settings say; nothing is asked of it yet, so that it may come later."""
     async with AsyncExitStack() as stack:
         redis = connect(settings.redis_url, patience, settings.sentinels)
-        stack.push_async_callback(redis.aclose)
+        stack.push_async_callback(disconnect, redis)
         blocking = connect(settings.redis_url, _BLOCKING, settings.sentinels)
-        stack.push_async_callback(blocking.aclose)
+        stack.push_async_callback(disconnect, blocking)
         commands = Commands(redis, patience)
         options = StoreOptions(
             retention=settings.retention,

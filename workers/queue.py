@@ -19,11 +19,12 @@ from arq.constants import in_progress_key_prefix
 from arq.utils import timestamp_ms
 from arq.worker import Worker
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.jobs import deserialized, serialized
 from orchestrator.storage import keys, scripts
-from orchestrator.storage.connection import AWAY, Commands
+from orchestrator.storage.connection import Commands
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,7 @@ class Wake:
     async def listen(self) -> None:
         """Listens until it is cancelled."""
         while True:
-            with suppress(*AWAY):
+            with suppress(RedisError, OSError):
                 await self._listen_once()
             self.event.set()
             await asyncio.sleep(_AFTER_A_FAULT_S)
@@ -115,7 +116,7 @@ class WokenWorker(Worker):
         try:
             await self._claim()
             await self.heart_beat()
-        except (StorageUnavailable, *AWAY) as error:
+        except (StorageUnavailable, RedisError, OSError) as error:
             log.warning("queue_away", error=type(error).__name__)
             self._wait_s = _AFTER_A_FAULT_S
         self._reap()

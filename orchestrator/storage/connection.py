@@ -16,9 +16,10 @@ from typing import Any
 
 from redis.asyncio import Redis, Sentinel
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from orchestrator.domain.errors import StorageUnavailable
@@ -26,6 +27,12 @@ from orchestrator.storage.scripts import ALL, Script
 
 AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 """What redis-py raises when the server is not there: a plain ConnectionError is not all of it."""
+
+_CANNOT_SERVE = frozenset(
+    {"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "LOADING", "CLUSTERDOWN", "NOAUTH"}
+)
+"""Words with which a server that is there says that it cannot do it now. Scripts write nothing in
+that case: Redis refuses their first write."""
 
 _MOST_IN_A_PIPELINE = 500
 
@@ -69,6 +76,16 @@ def connect(url: str, patience: Patience, sentinels: Sequence[tuple[str, int]] =
     return master
 
 
+async def disconnect(client: Redis) -> None:
+    """Closes what `connect` opened, the ways to the Sentinels included."""
+    await client.aclose()
+    pool = client.connection_pool
+    if isinstance(pool, SentinelConnectionPool):
+        await pool.disconnect()
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
+
+
 class Commands:
     """Sends commands, those of the same moment as one pipeline.
 
@@ -94,6 +111,10 @@ class Commands:
                 return await answer
         except (*AWAY, TimeoutError) as error:
             raise StorageUnavailable("Redis did not answer in time.", retry_after=1) from error
+        except ResponseError as error:
+            if _is_unable(error):
+                raise StorageUnavailable("Redis cannot serve now.", retry_after=5) from error
+            raise
 
     async def run(self, script: Script, keys: Sequence[str], *args: Any) -> Any:
         """The answer of a script; a server that does not know it (yet) is taught."""
@@ -134,3 +155,8 @@ class Commands:
                 answer.set_exception(result)
             else:
                 answer.set_result(result)
+
+
+def _is_unable(error: ResponseError) -> bool:
+    kind = type(error).__name__.removesuffix("Error").upper()
+    return str(error).partition(" ")[0] in _CANNOT_SERVE or kind in ("READONLY", "OUTOFMEMORY")

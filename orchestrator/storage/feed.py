@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from orchestrator.storage import keys
-from orchestrator.storage.connection import AWAY
 
 _BLOCK_MS = 2_000
 _PAUSE_S = 0.2
@@ -62,7 +62,7 @@ class Feed:
                 position = position or await self._last()
                 self._positioned.set()
                 position = await self._follow(position)
-            except AWAY as error:
+            except (RedisError, OSError) as error:
                 log.warning("event_stream_away", error=type(error).__name__)
                 self._positioned.set()
                 self._wake_all()

