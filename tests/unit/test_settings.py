@@ -1,0 +1,82 @@
+"""A wrong configuration refuses to start and names the variable."""
+
+import pytest
+
+from orchestrator.settings import ConfigurationError, Settings, load, require_credentials
+
+KEY = {"RINGCENTRAL_API_KEY": "k"}
+JWT = {"RC_APP_CLIENT_ID": "i", "RC_APP_CLIENT_SECRET": "s", "RC_USER_JWT": "j"}
+
+
+def test_the_defaults_are_the_contract_s() -> None:
+    settings = load({})
+    assert settings.redis_url == "redis://127.0.0.1:6379/0"
+    assert settings.server_url == "https://platform.ringcentral.com"
+    assert (settings.rest_host, settings.rest_port) == ("127.0.0.1", 8080)
+    assert (settings.mcp_host, settings.mcp_port) == ("127.0.0.1", 9090)
+    assert settings.simulator_port == 9301
+    assert settings.base_url == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "http://x"),
+        ("RC_SERVER_URL", "platform.ringcentral.com"),
+        ("RC_SERVER_URL", "ftp://x"),
+        ("RINGOUT_REST_PORT", "http"),
+        ("RINGOUT_REST_PORT", "65536"),
+        ("RINGOUT_MCP_PORT", "-1"),
+        ("RINGOUT_REDIS_SENTINELS", "here"),
+        ("RINGOUT_LOG_LEVEL", "loud"),
+        ("RINGOUT_RETENTION", "60"),
+        ("RINGOUT_WORKER_JOBS", "0"),
+        ("RINGOUT_CADENCE_FACTOR", "0"),
+        ("RINGOUT_MCP_STATE_KEYS", "short"),
+        ("RINGOUT_PUBLIC_URL", "x"),
+        ("RINGOUT_TYPO", "1"),
+    ],
+)
+def test_what_is_wrong_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load({name: value})
+    assert str(refused.value).startswith(f"{name}: ")
+    assert "\n" not in str(refused.value)
+
+
+def test_an_empty_variable_is_one_not_given() -> None:
+    assert load({"RINGOUT_REST_PORT": "", "RINGCENTRAL_API_KEY": ""}) == load({})
+
+
+def test_the_simulator_s_variables_are_its_own() -> None:
+    load({"RINGOUT_SIMULATOR_SPEED": "10", "RINGOUT_SIMULATOR_LIMITS": "off"})
+
+
+@pytest.mark.parametrize("given", [KEY, JWT, KEY | JWT])
+def test_either_credential_will_do(given: dict[str, str]) -> None:
+    require_credentials(load(given))
+
+
+def test_none_is_refused_naming_what_to_set() -> None:
+    with pytest.raises(ConfigurationError, match=r"^RINGCENTRAL_API_KEY: .*RC_USER_JWT"):
+        require_credentials(load({}))
+
+
+@pytest.mark.parametrize("missing", sorted(JWT))
+def test_half_a_jwt_flow_names_the_missing_half(missing: str) -> None:
+    given = {name: value for name, value in JWT.items() if name != missing}
+    with pytest.raises(ConfigurationError, match=f"^{missing}: "):
+        require_credentials(load(given))
+
+
+def test_no_secret_is_shown() -> None:
+    shown = repr(load(KEY | {"RC_APP_CLIENT_SECRET": "hush-1", "RC_USER_JWT": "hush-2"}))
+    assert "hush" not in shown
+
+
+def test_sentinels_are_addresses() -> None:
+    assert load({"RINGOUT_REDIS_SENTINELS": "a:1,b:2"}).sentinels == [("a", 1), ("b", 2)]
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
