@@ -15,7 +15,7 @@ from orchestrator.storage.looks import Looks
 from orchestrator.storage.pairs import Pairs
 from orchestrator.storage.upkeep import Upkeep
 from workers.cancel import cancel
-from workers.context import KEY, Work
+from workers.context import KEY, Ahead, Work
 from workers.follow import Follower
 from workers.place import place
 from workers.queue import Wake, WokenWorker
@@ -38,8 +38,10 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(backend(settings, WORKER))
         upstream = await stack.enter_async_context(ringcentral(settings, parts.commands))
+        ahead = Ahead(parts.store)
         work = Work(
             store=parts.store,
+            ahead=ahead,
             looks=Looks(parts.commands),
             upkeep=Upkeep(parts.commands),
             pairs=Pairs(parts.commands, pair_secret(settings)),
@@ -53,6 +55,7 @@ async def run(settings: Settings) -> None:
         worker = WokenWorker(
             parts.commands,
             wake,
+            ahead,
             functions=[func(place), func(cancel), func(reconcile)],
             ctx={KEY: work},
             max_jobs=settings.worker_jobs,

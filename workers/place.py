@@ -48,7 +48,7 @@ _WRITE_FOR_S = 60.0
 async def place(ctx: dict[Any, Any], call_id: str) -> None:
     """arq's job: places one call, if nobody has."""
     work = work_of(ctx)
-    record, request = await work.store.placing(call_id)
+    record, request = await work.ahead.placing(call_id)
     if record is None or record.call.is_over:
         return
     call = record.call

@@ -11,7 +11,7 @@ is different, and why (measured on arq 0.28):
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from arq.connections import ArqRedis
@@ -35,6 +35,13 @@ every job survives."""
 _FALLBACK_S = 0.5
 _AFTER_A_FAULT_S = 0.3
 _MOST_TRIES = 1_000_000
+
+
+class Claims(Protocol):
+    """Is told of each job as it is claimed and when it has ended."""
+
+    def begin(self, job_id: str) -> None: ...
+    def forget(self, job_id: str) -> None: ...
 
 
 class Wake:
@@ -66,7 +73,9 @@ class WokenWorker(Worker):
     `stop` ends it: it claims nothing more and `async_run` returns when its jobs are done.
     """
 
-    def __init__(self, commands: Commands, wake: Wake, **options: Any) -> None:
+    def __init__(
+        self, commands: Commands, wake: Wake, claims: Claims | None = None, **options: Any
+    ) -> None:
         pool = ArqRedis(
             commands.redis.connection_pool,
             job_serializer=serialized,
@@ -87,6 +96,7 @@ class WokenWorker(Worker):
         )
         self._commands = commands
         self._wake = wake
+        self._claims = claims
         self._wait_s = 0.0
         self._scores: dict[str, int] = {}
         self._stopping = False
@@ -140,6 +150,8 @@ class WokenWorker(Worker):
             return
         self.job_counter += 1
         self._scores[job_id] = score
+        if self._claims is not None:
+            self._claims.begin(job_id)
         task = self.loop.create_task(self.run_job(job_id, score))
         self.tasks[job_id] = task
         task.add_done_callback(lambda _: self._freed())
@@ -155,6 +167,8 @@ class WokenWorker(Worker):
             if task.done():
                 del self.tasks[job_id]
                 self._scores.pop(job_id, None)
+                if self._claims is not None:
+                    self._claims.forget(job_id)
                 error = None if task.cancelled() else task.exception()
                 if error is not None:
                     log.warning("job_not_finished", job=job_id, error=type(error).__name__)

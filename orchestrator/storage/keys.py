@@ -91,6 +91,13 @@ def job_id(kind: str, call_id: str) -> str:
     return f"{TAG}:{kind}:{call_id}"
 
 
+def job_parts(job_id: str) -> tuple[str, str]:
+    """The kind and the call of a job's id; empty where the id is not one of ours."""
+    tag, _, rest = job_id.partition(":")
+    kind, _, call_id = rest.partition(":")
+    return (kind, call_id) if tag == TAG else ("", "")
+
+
 def job(kind: str, call_id: str) -> str:
     """Where arq looks for that job; `arq:job:` is a constant of arq's."""
     return f"arq:job:{job_id(kind, call_id)}"
