@@ -52,7 +52,7 @@ class ServiceOptions:
     """`base_url` begins the `uri` of every call; `accept_patience` is milliseconds."""
 
     base_url: str
-    accept_patience: int = 2_500
+    accept_patience: int = 1_300
 
 
 @dataclass(frozen=True, slots=True)

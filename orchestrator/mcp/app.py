@@ -1,0 +1,162 @@
+"""The MCP application: the server with its tools and resource, and what guards its endpoint."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import RequestStateSecurity
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.types import SubscriptionsListenRequestParams
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from orchestrator import __version__
+from orchestrator.domain.errors import CallNotFound, InvalidRequest, RingOutError
+from orchestrator.mcp.arguments import CallArguments, understood
+from orchestrator.mcp.metrics import Metrics
+from orchestrator.mcp.replies import said
+from orchestrator.mcp.subscriptions import CALL_URI, Subscriptions
+from orchestrator.mcp.tools import tools
+from orchestrator.runtime import Backend, FrontEnd
+from orchestrator.service import CallService
+from orchestrator.settings import Settings
+
+PATH = "/mcp"
+MOST_BODY_BYTES = 64 * 1024
+_NAME = "ringout"
+_INSTRUCTIONS = (
+    "Connects two people by phone through RingCentral RingOut: the caller's phone rings first, "
+    "then the callee's. Numbers are E.164, such as +16505550123, and come back masked. Make a "
+    "call with make-ringout-call, with an idempotencyKey of your own for each wish; follow it "
+    "with get-ringout-call-status until its state is ended; withdraw it with "
+    "cancel-ringout-call. Every error says what to do next."
+)
+_PROBE = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The application to be served, and its open streams, to be closed before it stops."""
+
+    app: ASGIApp
+    subscriptions: Subscriptions
+
+
+class PostOnly:
+    """Answers 405 to everything but POST at the endpoint.
+
+    Without sessions a GET would open a stream on which nothing ever comes and that never ends.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] != "POST":
+            text = "Only POST is served here.\n"
+            app = PlainTextResponse(text, status_code=405, headers={"Allow": "POST"})
+        await app(scope, receive, send)
+
+
+Build = Callable[[FrontEnd, Settings, SubscriptionBus], MCPServer[Any]]
+"""How a server is made from its parts; its notices to all streams go to the bus."""
+
+
+def build(front_end: FrontEnd, settings: Settings, bus: SubscriptionBus) -> MCPServer[Any]:
+    """The server: three tools, one resource, state sealed with the replicas' shared keys.
+
+    Logging must be configured before: the SDK's constructor configures it where nobody has.
+    """
+    metrics = Metrics()
+    mcp: MCPServer[Any] = MCPServer(
+        _NAME,
+        title="RingOut",
+        version=__version__,
+        instructions=_INSTRUCTIONS,
+        tools=tools(front_end.service, metrics),
+        request_state_security=_state_security(settings),
+        subscriptions=bus,
+    )
+    _add_resource(mcp, front_end.service)
+    _add_metrics(mcp, metrics)
+    return mcp
+
+
+def endpoint(
+    front_end: FrontEnd,
+    settings: Settings,
+    guard: TransportSecuritySettings,
+    build: Build = build,
+    *,
+    stateless: bool = True,
+) -> Endpoint:
+    """The application of the server that `build` makes; `guard` says whom it answers."""
+    bus = InMemorySubscriptionBus()
+    mcp = build(front_end, settings, bus)
+    subscriptions = Subscriptions(front_end.service, bus)
+    _add_probes(mcp, front_end.backend, subscriptions)
+    app = mcp.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=stateless,
+        json_response=False,
+        max_request_body_size=MOST_BODY_BYTES,
+        transport_security=guard,
+    )
+    app.router.redirect_slashes = False
+    mcp.session_manager.app.add_request_handler(
+        "subscriptions/listen", SubscriptionsListenRequestParams, subscriptions
+    )
+    return Endpoint(PostOnly(app) if stateless else app, subscriptions)
+
+
+def _state_security(settings: Settings) -> RequestStateSecurity:
+    if settings.mcp_state_keys is None:
+        return RequestStateSecurity.ephemeral()
+    return RequestStateSecurity(keys=settings.mcp_state_keys.get_secret_value().split(","))
+
+
+def _add_resource(mcp: MCPServer[Any], service: CallService) -> None:
+    async def call(call_id: str) -> str:
+        try:
+            wanted = understood(CallArguments, {"ringoutId": call_id})
+            glance = await service.read("~", "~", wanted.ringout_id)
+        except (CallNotFound, InvalidRequest) as error:
+            raise ResourceNotFoundError("There is no such call.") from error
+        except RingOutError as error:
+            raise ResourceError(f"{error.code}: {said(error)}") from error
+        return glance.snapshot.document.decode()
+
+    mcp.resource(
+        f"{CALL_URI}{{call_id}}",
+        name="call",
+        title="Call",
+        description="A call as it is known now, by its id. Subscribe to be told of its changes.",
+        mime_type="application/json",
+    )(call)
+
+
+def _add_metrics(mcp: MCPServer[Any], metrics: Metrics) -> None:
+    async def exposed(_: Request) -> Response:
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+    mcp.custom_route("/metrics", methods=["GET"])(exposed)
+
+
+def _add_probes(mcp: MCPServer[Any], backend: Backend, subscriptions: Subscriptions) -> None:
+    async def alive(_: Request) -> Response:
+        return PlainTextResponse("ok\n", headers=_PROBE)
+
+    async def ready(_: Request) -> Response:
+        if subscriptions.is_draining:
+            return PlainTextResponse("draining\n", status_code=503, headers=_PROBE)
+        if not await backend.is_alive():
+            return PlainTextResponse("Redis does not answer\n", status_code=503, headers=_PROBE)
+        return PlainTextResponse("ok\n", headers=_PROBE)
+
+    mcp.custom_route("/livez", methods=["GET"])(alive)
+    mcp.custom_route("/readyz", methods=["GET"])(ready)

@@ -1,0 +1,72 @@
+"""What MCP counts: tool calls by result, and how long they took."""
+
+import time
+from asyncio import CancelledError
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from orchestrator import __version__
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Observation:
+    """A tool call under way; `result` is ok, the code of the error, `abandoned` where the client
+    left before it was answered, or `crashed`."""
+
+    result = "crashed"
+
+
+class Metrics:
+    """Counters of one server, with the process's own beside them."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+        build = Gauge(
+            "ringout_build_info", "The version that runs.", ["version"], registry=self._registry
+        )
+        build.labels(__version__).set(1)
+        self._calls = Counter(
+            "ringout_mcp_tool_calls",
+            "Tool calls, by tool and by result (ok, or the code of the error).",
+            ["tool", "result"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "ringout_mcp_tool_call_duration_seconds",
+            "How long tool calls took.",
+            ["tool"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+
+    @contextmanager
+    def observed(self, tool: str) -> Iterator[Observation]:
+        """Counts and times what happens inside."""
+        observation = Observation()
+        began = time.perf_counter()
+        try:
+            yield observation
+        except CancelledError:
+            observation.result = "abandoned"
+            raise
+        finally:
+            self._calls.labels(tool, observation.result).inc()
+            self._seconds.labels(tool).observe(time.perf_counter() - began)
+
+    def exposition(self) -> bytes:
+        """All of it in Prometheus's text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,157 @@
+"""The three tools: RingCentral's three operations, as an agent uses them.
+
+Every tool answers at once from what is written down; nothing here waits for a phone. The
+arguments reach us as they were sent and are checked by our own models (see `arguments`).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import ConfigDict
+
+from orchestrator.domain.errors import RingOutError
+from orchestrator.mcp import replies
+from orchestrator.mcp.arguments import (
+    ArgumentsT,
+    CallArguments,
+    MakeArguments,
+    WithoutTitles,
+    input_schema,
+    understood,
+)
+from orchestrator.mcp.metrics import Metrics
+from orchestrator.service import CallDocument, CallService
+from orchestrator.storage.records import Snapshot
+
+_OUTPUT_SCHEMA = CallDocument.model_json_schema(
+    by_alias=True, mode="serialization", schema_generator=WithoutTitles
+)
+_READ_ONLY = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+_MAKES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+)
+_CANCELS = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
+)
+_MAKE_MORE = (
+    "Rings the caller (body.from), then the callee (body.to), and connects the two. Real phones "
+    "ring: give an idempotencyKey, so that repeating the request cannot ring anybody twice. The "
+    "call is accepted and returned at once, as a rule in state queued: to see it placed, ring, "
+    f"connect and end, use {replies.STATUS} with its id every 2 seconds until state is ended; "
+    "outcome and reason then say how it ended."
+)
+_STATUS_MORE = (
+    "Answers the call as it is known now, by the id that was returned when it was made or by "
+    "RingCentral's own id. state goes from queued through placing, ringing and connected to ended "
+    "and never back; unconfirmed means that RingCentral's answer was lost and is looked for, so "
+    "do not make the call again. ended is final: outcome and reason say how it ended."
+)
+_CANCEL_MORE = (
+    "A call that is not placed yet is cancelled there and then and never rings. For one that is, "
+    f"the cancel is asked for: use {replies.STATUS} and read cancel.outcome (cancelled, too_late "
+    "or unknown; null while it is not known). Cancelling twice, or a call that has ended, does "
+    "no harm."
+)
+
+
+class _AsSent(ArgModelBase):
+    model_config = ConfigDict(extra="allow")
+
+    def model_dump_one_level(self) -> dict[str, Any]:
+        return {"sent": self.__pydantic_extra__ or {}}
+
+
+@dataclass(frozen=True, slots=True)
+class CallTools:
+    """What the tools do, given arguments that are understood."""
+
+    service: CallService
+
+    async def make(self, wanted: MakeArguments) -> Snapshot:
+        """Accepts the call."""
+        accepted = await self.service.accept(
+            wanted.account_id, wanted.extension_id, wanted.body, wanted.idempotency_key
+        )
+        return accepted.snapshot
+
+    async def status(self, wanted: CallArguments) -> Snapshot:
+        """Reads the call."""
+        glance = await self.service.read(wanted.account_id, wanted.extension_id, wanted.ringout_id)
+        return glance.snapshot
+
+    async def cancel(self, wanted: CallArguments) -> Snapshot:
+        """Cancels the call, or asks for it."""
+        cancelled = await self.service.cancel(
+            wanted.account_id, wanted.extension_id, wanted.ringout_id
+        )
+        return cancelled.snapshot
+
+
+def tools(service: CallService, metrics: Metrics) -> list[Tool]:
+    """The tools, ready to be registered."""
+    acts = CallTools(service)
+    return [
+        _tool(
+            (replies.MAKE, "Make RingOut Call", _MAKE_MORE),
+            _MAKES,
+            MakeArguments,
+            _answering(replies.MAKE, MakeArguments, acts.make, metrics),
+        ),
+        _tool(
+            (replies.STATUS, "Get RingOut Call Status", _STATUS_MORE),
+            _READ_ONLY,
+            CallArguments,
+            _answering(replies.STATUS, CallArguments, acts.status, metrics),
+        ),
+        _tool(
+            (replies.CANCEL, "Cancel RingOut Call", _CANCEL_MORE),
+            _CANCELS,
+            CallArguments,
+            _answering(replies.CANCEL, CallArguments, acts.cancel, metrics),
+        ),
+    ]
+
+
+def _tool(
+    words: tuple[str, str, str],
+    hints: ToolAnnotations,
+    model: type[MakeArguments] | type[CallArguments],
+    run: Callable[[dict[str, Any]], Awaitable[CallToolResult]],
+) -> Tool:
+    name, title, more = words
+    return Tool(
+        fn=run,
+        name=name,
+        title=title,
+        description=f"{title}. {more}",
+        parameters=input_schema(model),
+        fn_metadata=FuncMetadata(arg_model=_AsSent, output_schema=_OUTPUT_SCHEMA),
+        is_async=True,
+        annotations=hints,
+    )
+
+
+def _answering(
+    name: str,
+    model: type[ArgumentsT],
+    act: Callable[[ArgumentsT], Awaitable[Snapshot]],
+    metrics: Metrics,
+) -> Callable[[dict[str, Any]], Awaitable[CallToolResult]]:
+    async def run(sent: dict[str, Any]) -> CallToolResult:
+        with metrics.observed(name) as observation:
+            try:
+                answer = replies.shown(await act(understood(model, sent)))
+            except RingOutError as error:
+                observation.result = error.code
+                has_key = sent.get("idempotencyKey") is not None
+                return replies.refusal(name, error, has_key=has_key)
+            observation.result = "ok"
+            return answer
+
+    return run
