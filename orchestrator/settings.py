@@ -96,8 +96,8 @@ class Settings(BaseSettings):
     mcp_allowed_hosts: Annotated[str, AfterValidator(_host_list)] = Field(
         "",
         alias="RINGOUT_MCP_ALLOWED_HOSTS",
-        description="Further Host header values (host:port, comma-separated) that MCP answers "
-        "to, besides its own address.",
+        description="Further Host headers that MCP answers to besides its own address, exactly as "
+        "clients send them (comma-separated; without a port behind a proxy on 80 or 443).",
     )
     mcp_state_keys: Annotated[SecretStr | None, AfterValidator(_state_keys)] = Field(
         None,

@@ -27,7 +27,7 @@ from orchestrator.domain.errors import (
 from orchestrator.domain.status import Reading, verdict
 from orchestrator.domain.words import Outcome, State
 from orchestrator.service.models import RingOutRequest
-from orchestrator.storage.calls import CallStore
+from orchestrator.storage.calls import CallStore, Idempotency
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
 from orchestrator.storage.listing import CallList, Page, Wanted
@@ -101,12 +101,11 @@ class CallService:
         """Writes a call down and wakes a worker; IdempotencyKeyReused where the key was used
         for another request."""
         call = self._new(account, extension, request)
+        named = None
+        if idempotency_key is not None:
+            named = Idempotency(idempotency_key, _fingerprint(account, extension, request))
         accepted = await self.store.accept(
-            call,
-            request.for_ringcentral(),
-            key=idempotency_key,
-            fingerprint=_fingerprint(account, extension, request),
-            patience=self.options.accept_patience,
+            call, request.for_ringcentral(), named, self.options.accept_patience
         )
         if accepted.call_id == call.id:
             return Accepted(Snapshot.of(call), replayed=False)

@@ -21,6 +21,7 @@ from orchestrator.domain import phones
 from orchestrator.domain.errors import FieldError, InvalidRequest
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+_LONGEST_PATH = 120
 _NOT_E164 = "must be a phone number in E.164 form: + and 7 to 15 digits, such as +16505550123"
 
 
@@ -227,9 +228,18 @@ def parsed(body: Any) -> RingOutRequest:
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     """What a validation found, by dotted field path, without the values that were sent."""
     return tuple(
-        FieldError(
-            ".".join(str(part) for part in problem["loc"]) or "body",
-            problem["msg"].removeprefix("Value error, "),
-        )
+        FieldError(_path(problem["loc"]), _detail(problem["type"], problem["msg"]))
         for problem in error.errors(include_input=False, include_url=False, include_context=False)
     )
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    """A dotted path; a name that the client made up may be long, or a phone number."""
+    path = phones.scrubbed(".".join(str(part) for part in parts))
+    return path[:_LONGEST_PATH] or "body"
+
+
+def _detail(kind: str, message: str) -> str:
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "must be an object"
+    return message.removeprefix("Value error, ")

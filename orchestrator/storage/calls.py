@@ -84,6 +84,14 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The client's name for its wish, and what the wish is, so that another is told apart."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The call's id; `replayed` where an earlier request had made it."""
 
@@ -107,43 +115,48 @@ class CallStore:
         self,
         call: Call,
         request: Mapping[str, Any],
-        *,
-        key: str | None = None,
-        fingerprint: str = "",
+        idempotency: Idempotency | None = None,
         patience: int | None = None,
     ) -> Accepted:
         """Writes a new call down with its event and its job.
 
-        With an idempotency `key` that was used before, the call it made; IdempotencyKeyReused
-        where that was for another request. With `patience` (milliseconds), a script that reaches
-        the server later than that writes nothing: who was told 503 is not called back.
+        With an idempotency key that was used before, the call it made; IdempotencyKeyReused where
+        that was for another request. With `patience` (milliseconds), a script that reaches the
+        server later than that writes nothing: who was told 503 is not called back.
         """
-        now = self._clock()
         job = self._follow_up(None, call)
-        record = record_items(call, revision=1, change_id=uuid4().hex)
+        arguments = self._accept_arguments(call, job, idempotency)
         answer = await self.commands.run(
             scripts.ACCEPT,
-            self._accept_keys(call, key),
+            _accept_keys(call, job, idempotency),
             call.id,
-            fingerprint if key else "",
+            as_json(request),
+            self._latest(patience),
+            *arguments,
+        )
+        self._server_ahead = answer[1] - self._clock()
+        return self._accepted(call, answer)
+
+    def _accept_arguments(
+        self, call: Call, job: JobEntry | None, idempotency: Idempotency | None
+    ) -> list[Any]:
+        now = self._clock()
+        record = record_items(call, revision=1, change_id=uuid4().hex)
+        return [
+            idempotency.fingerprint if idempotency else "",
             self.options.idempotency,
             self.options.live,
             call.accepted_at,
-            as_json(request),
-            keys.job_id(job.kind, call.id) if job else "",
-            job.encoded(now) if job else "",
+            *_job_arguments(job, now)[:2],
             self.options.events_kept,
             keys.WAKE,
-            self._latest(patience),
             self.options.first_look if call.is_followed else "",
             "1" if call.client_reference else "",
             "1" if call.ringout_id else "",
             len(record),
             *record,
-            *event_items(_told(call), now),
-        )
-        self._server_ahead = answer[1] - self._clock()
-        return self._accepted(call, answer)
+            *event_items(Change(call, entered(call.state)), now),
+        ]
 
     def _accepted(self, call: Call, answer: list[Any]) -> Accepted:
         match answer[0]:
@@ -156,22 +169,6 @@ class CallStore:
             case b"late":
                 raise StorageUnavailable("Redis took too long; nothing was written.", 1)
         return Accepted(call.id, replayed=False)
-
-    def _accept_keys(self, call: Call, key: str | None) -> list[str]:
-        job = self._follow_up(None, call)
-        return [
-            keys.call(call.id),
-            keys.request(call.id),
-            keys.idempotency(key or ""),
-            keys.CALLS,
-            keys.state(call.state),
-            keys.reference(call.client_reference or ""),
-            keys.EVENTS,
-            keys.QUEUE,
-            keys.job(job.kind if job else "none", call.id),
-            keys.LOOKS,
-            keys.ringout(call.ringout_id or ""),
-        ]
 
     def _latest(self, patience: int | None) -> int | str:
         if patience is None or self._server_ahead is None:
@@ -243,19 +240,7 @@ class CallStore:
         is_known_now = after.ringout_id is not None and before.ringout_id is None
         return self.commands.run(
             scripts.CHANGE,
-            [
-                keys.call(after.id),
-                keys.state(before.state),
-                keys.state(after.state),
-                keys.EVENTS,
-                keys.LOOKS,
-                keys.PLACINGS,
-                keys.QUEUE,
-                keys.job(job.kind if job else "none", after.id),
-                keys.ringout(after.ringout_id or ""),
-                gate or keys.gate("none", "none"),
-                keys.request(after.id),
-            ],
+            _change_keys(before, after, job, gate),
             after.id,
             record.revision,
             change_id,
@@ -263,9 +248,7 @@ class CallStore:
             "1" if gate else "",
             *self._look_plan(before, after, look),
             self._placing_plan(before, after),
-            keys.job_id(job.kind, after.id) if job else "",
-            job.encoded(now) if job else "",
-            job.wait if job else 0,
+            *_job_arguments(job, now),
             self.options.retention if after.is_over else "",
             "1" if is_known_now else "",
             self.options.events_kept,
@@ -295,5 +278,44 @@ class CallStore:
         return record, request
 
 
-def _told(call: Call) -> Change:
-    return Change(call, entered(call.state))
+def _job_arguments(job: JobEntry | None, now: int) -> tuple[str, str, int]:
+    """Id, content and wait of a job, as the scripts take them."""
+    if job is None:
+        return "", "", 0
+    return keys.job_id(job.kind, job.call_id), job.encoded(now), job.wait
+
+
+def _job_key(job: JobEntry | None, call: Call) -> str:
+    return keys.job(job.kind if job else "none", call.id)
+
+
+def _accept_keys(call: Call, job: JobEntry | None, idempotency: Idempotency | None) -> list[str]:
+    return [
+        keys.call(call.id),
+        keys.request(call.id),
+        keys.idempotency(idempotency.key if idempotency else ""),
+        keys.CALLS,
+        keys.state(call.state),
+        keys.reference(call.client_reference or ""),
+        keys.EVENTS,
+        keys.QUEUE,
+        _job_key(job, call),
+        keys.LOOKS,
+        keys.ringout(call.ringout_id or ""),
+    ]
+
+
+def _change_keys(before: Call, after: Call, job: JobEntry | None, gate: str) -> list[str]:
+    return [
+        keys.call(after.id),
+        keys.state(before.state),
+        keys.state(after.state),
+        keys.EVENTS,
+        keys.LOOKS,
+        keys.PLACINGS,
+        keys.QUEUE,
+        _job_key(job, after),
+        keys.ringout(after.ringout_id or ""),
+        gate or keys.gate("none", "none"),
+        keys.request(after.id),
+    ]

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
-from orchestrator.storage.calls import CallStore, StoreOptions
+from orchestrator.storage.calls import CallStore, Idempotency, StoreOptions
 from orchestrator.storage.connection import FRONT_END, WORKER, Commands, connect, disconnect
 from tests.harness.redis import RedisServer, binary, free_port
 from tests.harness.waiting import wait_until
@@ -65,7 +65,7 @@ async def test_a_full_server_is_unavailable_and_nothing_is_half_written(direct: 
     before = sorted(await direct.keys("*"))
     await direct.config_set("maxmemory", 1)
     with pytest.raises(StorageUnavailable):
-        await store.accept(new(2), REQUEST, key="k", fingerprint="f")
+        await store.accept(new(2), REQUEST, Idempotency("k", "f"))
     await direct.config_set("maxmemory", 0)
     assert sorted(await direct.keys("*")) == before
     await store.accept(new(2), REQUEST)

@@ -26,7 +26,7 @@ from orchestrator.jobs import deserialized, follow_ups, serialized
 from orchestrator.runtime import now
 from orchestrator.storage import keys
 from orchestrator.storage.budget import RedisBudget
-from orchestrator.storage.calls import CallStore, Decide, StoreOptions
+from orchestrator.storage.calls import CallStore, Decide, Idempotency, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
 from orchestrator.storage.listing import CallList, Wanted
 from orchestrator.storage.looks import Looks
@@ -122,7 +122,7 @@ async def test_a_script_that_is_sent_twice_counts_once(store: CallStore, redis: 
         return answer
 
     store.commands.execute = twice  # type: ignore[method-assign]
-    await store.accept(new(), REQUEST, key="k", fingerprint="f")
+    await store.accept(new(), REQUEST, Idempotency("k", "f"))
     written = await store.change("call_1", lambda c: calls.placing(c, now(), "fence"))
     assert written.applied
     assert len(sent) >= 2
@@ -176,12 +176,12 @@ async def test_a_longer_penalty_is_not_shortened(store: CallStore) -> None:
 async def test_the_same_key_is_the_same_call_and_another_request_is_refused(
     store: CallStore, redis: Redis
 ) -> None:
-    first = await store.accept(new(1), REQUEST, key="k", fingerprint="f")
+    first = await store.accept(new(1), REQUEST, Idempotency("k", "f"))
     before = await dump(redis)
-    again = await store.accept(new(2), REQUEST, key="k", fingerprint="f")
+    again = await store.accept(new(2), REQUEST, Idempotency("k", "f"))
     assert (first.replayed, again.replayed, again.call_id) == (False, True, "call_1")
     with pytest.raises(IdempotencyKeyReused):
-        await store.accept(new(3), REQUEST, key="k", fingerprint="other")
+        await store.accept(new(3), REQUEST, Idempotency("k", "other"))
     assert (await dump(redis)).keys() == before.keys()
 
 
@@ -189,7 +189,7 @@ async def test_an_accept_that_arrives_late_writes_nothing(store: CallStore, redi
     await store.accept(new(1), REQUEST)
     before = (await dump(redis)).keys()
     with pytest.raises(StorageUnavailable):
-        await store.accept(new(2), REQUEST, key="k", fingerprint="f", patience=-1_000)
+        await store.accept(new(2), REQUEST, Idempotency("k", "f"), patience=-1_000)
     assert (await dump(redis)).keys() == before
 
 

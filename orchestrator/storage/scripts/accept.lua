@@ -1,9 +1,9 @@
 -- Accepts a call: record, request, indexes, event, job and idempotency key, all or nothing.
 -- KEYS  1 call  2 request  3 idempotency  4 calls  5 state  6 reference  7 events  8 queue
 --       9 job  10 looks  11 ringout alias
--- ARGV  1 call id  2 fingerprint, '' for no key  3 idempotency TTL s  4 call TTL s
---       5 accepted at ms  6 request JSON  7 job id, '' for none  8 job JSON  9 events kept
---      10 wake channel  11 server time ms after which nothing is written, '' for never
+-- ARGV  1 call id  2 request JSON  3 server time ms after which nothing is written, '' for never
+--       4 fingerprint, '' for no key  5 idempotency TTL s  6 call TTL s  7 accepted at ms
+--       8 job id, '' for none  9 job JSON  10 events kept  11 wake channel
 --      12 wait before the first look ms, '' for none  13 '1' with a reference
 --      14 '1' with a ringout alias  15 count of record items  16... record, then event
 -- Answers {'accepted'|'late', server ms}, {'replayed', server ms, call id} or {'conflict', server ms}
@@ -12,16 +12,16 @@ local server = time[1] * 1000 + math.floor(time[2] / 1000)
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {'accepted', server}
 end
-if ARGV[2] ~= '' then
+if ARGV[4] ~= '' then
   local known = redis.call('HMGET', KEYS[3], 'fingerprint', 'call')
   if known[1] then
-    if known[1] ~= ARGV[2] then
+    if known[1] ~= ARGV[4] then
       return {'conflict', server}
     end
     return {'replayed', server, known[2]}
   end
 end
-if ARGV[11] ~= '' and server > tonumber(ARGV[11]) then
+if ARGV[3] ~= '' and server > tonumber(ARGV[3]) then
   return {'late', server}
 end
 if ARGV[14] == '1' then
@@ -29,29 +29,29 @@ if ARGV[14] == '1' then
   if owner then
     return {'replayed', server, owner}
   end
-  redis.call('SET', KEYS[11], ARGV[1], 'EX', ARGV[4])
+  redis.call('SET', KEYS[11], ARGV[1], 'EX', ARGV[6])
 end
-if ARGV[2] ~= '' then
-  redis.call('HSET', KEYS[3], 'fingerprint', ARGV[2], 'call', ARGV[1])
-  redis.call('EXPIRE', KEYS[3], ARGV[3])
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[3], 'fingerprint', ARGV[4], 'call', ARGV[1])
+  redis.call('EXPIRE', KEYS[3], ARGV[5])
 end
 local last = 15 + tonumber(ARGV[15])
 redis.call('HSET', KEYS[1], unpack(ARGV, 16, last))
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('SET', KEYS[2], ARGV[6], 'EX', ARGV[4])
-redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
-redis.call('ZADD', KEYS[5], ARGV[5], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[6])
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[6])
+redis.call('ZADD', KEYS[4], ARGV[7], ARGV[1])
+redis.call('ZADD', KEYS[5], ARGV[7], ARGV[1])
 if ARGV[13] == '1' then
-  redis.call('ZADD', KEYS[6], ARGV[5], ARGV[1])
-  redis.call('EXPIRE', KEYS[6], ARGV[4])
+  redis.call('ZADD', KEYS[6], ARGV[7], ARGV[1])
+  redis.call('EXPIRE', KEYS[6], ARGV[6])
 end
-redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[9], '*', unpack(ARGV, last + 1))
+redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[10], '*', unpack(ARGV, last + 1))
 if ARGV[12] ~= '' then
   redis.call('ZADD', KEYS[10], server + ARGV[12], ARGV[1])
 end
-if ARGV[7] ~= '' then
-  redis.call('SET', KEYS[9], ARGV[8], 'PX', 86400000)
-  redis.call('ZADD', KEYS[8], server, ARGV[7])
-  redis.call('PUBLISH', ARGV[10], 'job')
+if ARGV[8] ~= '' then
+  redis.call('SET', KEYS[9], ARGV[9], 'PX', 86400000)
+  redis.call('ZADD', KEYS[8], server, ARGV[8])
+  redis.call('PUBLISH', ARGV[11], 'job')
 end
 return {'accepted', server}

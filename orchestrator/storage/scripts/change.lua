@@ -9,11 +9,8 @@
 --      15 wake channel  16 count of record items  17... record, then event (may be none)
 -- Answers {'written'}, {'gated', ms}, {'missing'} or {'lost', revision, document, private}
 local known = redis.call('HMGET', KEYS[1], 'revision', 'change', 'document', 'private')
-if not known[1] then
-  return {'missing'}
-end
-if known[2] == ARGV[3] then
-  return {'written'}
+if not known[1] or known[2] == ARGV[3] then
+  return {known[1] and 'written' or 'missing'}
 end
 if known[1] ~= ARGV[2] then
   return {'lost', known[1], known[3], known[4]}

@@ -1,0 +1,138 @@
+"""What the command line decides without a process: texts, plans, facts."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from orchestrator.cli import shown
+from orchestrator.cli.addresses import Address
+from orchestrator.cli.checks import Finding, _clock, _eviction, _kept, _version
+from orchestrator.cli.ending import Ended
+from orchestrator.cli.up.plan import planned
+from orchestrator.cli.up.watchdog import _facts
+from orchestrator.domain.calls import Call, Endpoint
+from orchestrator.domain.documents import document
+from orchestrator.domain.words import Outcome, State
+
+ANY = {"RINGOUT_REST_PORT": "0", "RINGOUT_MCP_PORT": "0", "RINGOUT_SIMULATOR_PORT": "0"}
+AT = 1_795_500_000_000
+
+
+def _call(**fields: Any) -> dict[str, Any]:
+    made = Call(
+        id="call_1",
+        uri="http://127.0.0.1/call_1",
+        account_id="~",
+        extension_id="~",
+        accepted_at=AT,
+        expires_at=AT + 60_000,
+        **fields,
+    )
+    return document(made)
+
+
+def test_a_call_is_shown_without_what_is_not_known() -> None:
+    text = shown.details(_call(to=Endpoint.shown("+16505550123")))
+    assert [line.split()[0] for line in text.splitlines()] == [
+        "call_1",
+        "caller",
+        "callee",
+        "times",
+    ]
+    assert "+16*****0123  InProgress" in text
+
+
+def test_a_call_that_ended_shows_how() -> None:
+    call = _call(state=State.ENDED, outcome=Outcome.NO_ANSWER, ended_at=AT)
+    assert shown.details(call).splitlines()[0] == "call_1  ended: no_answer"
+    assert "ended: no_answer" in shown.progress(call)
+
+
+def test_a_caller_may_be_a_forwarding_number() -> None:
+    call = _call(from_=Endpoint(None, "77"), to=Endpoint.shown("+16505550123"))
+    assert "forwarding number 77 -> +16*****0123" in shown.line(call)
+
+
+def test_a_plan_without_credentials_simulates_ringcentral() -> None:
+    plan = planned(ANY, is_terminal=False)
+    assert plan.simulator is not None
+    assert plan.embedded
+    assert plan.environment["RC_SERVER_URL"] == plan.simulator.url
+    assert plan.environment["RINGCENTRAL_API_KEY"] == "simulator-key"
+    ports = {plan.rest.port, plan.mcp.port, plan.simulator.port}
+    assert len(ports) == 3
+    assert 0 not in ports
+    assert plan.environment["RINGOUT_REST_PORT"] == str(plan.rest.port)
+
+
+def test_a_plan_with_a_key_does_not() -> None:
+    given = {**ANY, "RINGCENTRAL_API_KEY": "key", "REDIS_URL": "redis://example.com"}
+    plan = planned(given, is_terminal=True)
+    assert plan.simulator is None
+    assert not plan.embedded
+    assert plan.environment["RINGCENTRAL_API_KEY"] == "key"
+    assert plan.environment["RINGOUT_LOG_FORMAT"] == "console"
+
+
+def test_the_same_port_twice_is_refused() -> None:
+    given = {**ANY, "RINGOUT_REST_PORT": "28123", "RINGOUT_MCP_PORT": "28123"}
+    with pytest.raises(Ended, match="RINGOUT_MCP_PORT"):
+        planned(given, is_terminal=False)
+
+
+def test_a_host_that_is_not_ours_is_refused() -> None:
+    with pytest.raises(Ended, match="RINGOUT_REST_HOST"):
+        planned({**ANY, "RINGOUT_REST_HOST": "192.0.2.1"}, is_terminal=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),  # noqa: S104 (not bound)
+        ("::", "http://[::1]:80"),
+    ],
+)
+def test_an_address_is_shown_as_it_is_reached(host: str, url: str) -> None:
+    assert Address(host, 80, "X").url == url
+
+
+def test_the_watchdog_knows_what_is_left() -> None:
+    lines = ["started 1\n", "folder /a/b c\n", "started 2\n", "ended 1\n"]
+    assert _facts(lines) == ({2}, {"/a/b c"})
+
+
+@pytest.mark.parametrize(
+    ("finding", "verdict"),
+    [
+        (_version({"redis_version": "6.0.9"}), "fail"),
+        (_version({"redis_version": "7.2.4"}), "ok"),
+        (_version({"redis_version": "10.0.0"}), "ok"),
+        (_eviction("noeviction"), "ok"),
+        (_eviction("allkeys-lru"), "fail"),
+        (_eviction(None), "warn"),
+        (_kept({"aof_enabled": 0}), "warn"),
+        (_kept({"aof_enabled": 1, "aof_last_write_status": "ok"}), "ok"),
+        (_kept({"aof_enabled": 1, "aof_last_write_status": "err"}), "fail"),
+        (_clock("Tue, 24 Nov 2026 07:00:00 GMT", 1_795_503_601), "ok"),
+        (_clock("Tue, 24 Nov 2026 07:00:00 GMT", 1_795_503_630), "warn"),
+        (_clock("Tue, 24 Nov 2026 07:00:00 GMT", 1_795_503_000), "fail"),
+        (_clock("", 0), "warn"),
+    ],
+)
+def test_what_a_check_makes_of_what_it_is_told(finding: Finding, verdict: str) -> None:
+    assert finding.verdict == verdict
+    assert (finding.advice == "") == (verdict == "ok" or "no date" in finding.what)
+
+
+@pytest.mark.parametrize(
+    "module", ["orchestrator.cli", "orchestrator.cli.app", "orchestrator.cli.processes"]
+)
+def test_a_process_loads_no_more_than_it_is(module: str) -> None:
+    code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    heavy = {"aiohttp", "arq", "mcp", "redis", "rich.live", "uvicorn", "orchestrator.runtime"}
+    assert not heavy & set(json.loads(loaded.stdout))
