@@ -1,0 +1,86 @@
+"""A request's body: read within bounds, decoded strictly."""
+
+import asyncio
+import json
+from typing import Any, NoReturn
+
+from aiohttp import web
+
+from orchestrator.domain.errors import MalformedRequest
+from orchestrator.rest.problems import MOST_BODY
+
+LONGEST_READ_S = 10.0
+
+
+async def json_body(request: web.Request) -> Any:
+    """The decoded body.
+
+    Raises what `decoded` raises, and aiohttp's HTTPRequestEntityTooLarge,
+    HTTPUnsupportedMediaType and HTTPRequestTimeout.
+    """
+    _check_media(request)
+    return decoded(await _read(request))
+
+
+def decoded(raw: bytes) -> Any:
+    """The JSON value that `raw` is in UTF-8; MalformedRequest for anything else, for a name that
+    occurs twice, for NaN and for nesting beyond any use."""
+    try:
+        return _DECODER.decode(raw.decode())
+    except UnicodeDecodeError:
+        raise _malformed("The body must be UTF-8.") from None
+    except RecursionError:
+        raise _malformed("The body is nested too deeply.") from None
+    except ValueError:
+        raise _malformed("The body must be one JSON value.") from None
+
+
+def _malformed(detail: str) -> MalformedRequest:
+    return MalformedRequest(detail, "body")
+
+
+def _check_media(request: web.Request) -> None:
+    headers = request.headers
+    kind = headers.get("Content-Type", "")
+    if kind != "application/json" and not _is_json(kind):
+        raise web.HTTPUnsupportedMediaType
+    if headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise web.HTTPUnsupportedMediaType
+
+
+def _is_json(kind: str) -> bool:
+    media, *parameters = (part.strip().lower() for part in kind.split(";"))
+    charsets = [
+        value.strip().strip('"')
+        for name, _, value in (parameter.partition("=") for parameter in parameters)
+        if name.strip() == "charset"
+    ]
+    return media == "application/json" and all(one in ("utf-8", "utf8") for one in charsets)
+
+
+async def _read(request: web.Request) -> bytes:
+    if (request.content_length or 0) > MOST_BODY:
+        raise web.HTTPRequestEntityTooLarge(MOST_BODY)
+    try:
+        if request.content.is_eof():
+            return await request.read()
+        async with asyncio.timeout(LONGEST_READ_S):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise _malformed("The body could not be read to its end.") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _malformed("A name occurs twice in the same object.")
+    return members
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise _malformed("NaN and Infinity are not JSON.")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_no_constant)

@@ -1,0 +1,155 @@
+"""The ring-out routes: place a call, read it, cancel it."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from orchestrator.domain.errors import (
+    CallWithdrawn,
+    StorageUnavailable,
+    UpstreamFailed,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+from orchestrator.domain.words import State
+from orchestrator.rest import headers as asked
+from orchestrator.rest.answers import STORED, call_answer, tag, tag_of
+from orchestrator.rest.bodies import json_body
+from orchestrator.rest.problems import SAFE, problem_of
+from orchestrator.rest.spellings import Spelling
+from orchestrator.rest.waits import Waits
+from orchestrator.service.calls import OUR_PREFIX, CallService, Glance
+from orchestrator.service.models import parsed
+from orchestrator.storage.records import Snapshot
+
+_UNANSWERED = (State.QUEUED, State.PLACING, State.UNCONFIRMED)
+_HIT = "ringout; hit"
+_UNDER_WAY = {"Retry-After": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class CallRoutes:
+    """The handlers of one spelling."""
+
+    spelling: Spelling
+    service: CallService
+    waits: Waits
+
+    async def create(self, request: web.Request) -> web.Response:
+        """202 with the call as written down; with `Prefer: wait`, RingCentral's answer."""
+        account, extension = self.spelling.owner(request)
+        preferences = asked.preferences(request.headers)
+        key = asked.idempotency_key(request.headers)
+        wish = parsed(await json_body(request))
+        accepted = await self.service.accept(account, extension, wish, key)
+        call = accepted.snapshot
+        told = {"Location": self.spelling.location(account, extension, call.id)}
+        if accepted.replayed:
+            told["Idempotency-Replayed"] = "true"
+        if preferences.applied:
+            told["Preference-Applied"] = preferences.applied
+        if preferences.wait is not None:
+            return await self._answered(call, preferences.wait, told)
+        return call_answer(202, call, {**told, **_UNDER_WAY})
+
+    async def read(self, request: web.Request) -> web.Response:
+        """200 with the call, from the cache where it is known there; 304 where it is the same."""
+        account, extension, ringout_id = self.spelling.ids(request)
+        known = asked.none_match(request.headers)
+        wait = asked.preferences(request.headers).wait
+        oldest = asked.oldest(request.headers)
+        glance = await self.service.read(account, extension, ringout_id)
+        status = "ringout; fwd=miss" if glance.live else _HIT
+        if oldest is not None and not glance.live and self._is_too_old(glance, oldest):
+            glance, status = await self._fresh(glance, account, extension)
+        call = glance.snapshot
+        told = {"Cache-Control": STORED, "Cache-Status": status}
+        if known is not None and wait is not None and call.id.startswith(OUR_PREFIX):
+            call = await self._differing(call, known, wait)
+            told["Preference-Applied"] = f"wait={wait}"
+        if not glance.live:
+            told["Age"] = str(self._age(call))
+        if known is not None and _is_known(call, known):
+            return web.Response(status=304, headers={**SAFE, **told, **tag_of(call)})
+        return call_answer(200, call, told)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """202 with the call whose cancel is written down; 204 where it was over already."""
+        account, extension, ringout_id = self.spelling.ids(request)
+        wait = asked.preferences(request.headers).wait
+        cancelled = await self.service.cancel(account, extension, ringout_id)
+        if cancelled.was_over:
+            return web.Response(status=204, headers=SAFE)
+        call = cancelled.snapshot
+        if wait is None:
+            return call_answer(202, call, _UNDER_WAY)
+        waiting = self.service.cancel_settled(call, wait)
+        call = await self.waits.held(waiting, wait) or await self._present(call)
+        told = {"Preference-Applied": f"wait={wait}"}
+        if _is_settled(call):
+            return call_answer(200, call, told)
+        return call_answer(202, call, {**told, **_UNDER_WAY})
+
+    def _is_too_old(self, glance: Glance, oldest: int) -> bool:
+        return oldest == 0 or self._age(glance.snapshot) > oldest
+
+    def _age(self, call: Snapshot) -> int:
+        return max(0, self.service.clock() - (call.observed_at or call.accepted_at)) // 1000
+
+    async def _fresh(self, cached: Glance, account: str, extension: str) -> tuple[Glance, str]:
+        """The call as RingCentral tells it now; as it is known here where RingCentral is away."""
+        call_id = cached.snapshot.id
+        try:
+            glance = await self.service.read(account, extension, call_id, fresh=True)
+        except UpstreamUnavailable as error:
+            return cached, f"{_HIT}; detail={error.code}"
+        except UpstreamFailed as error:
+            return cached, f"ringout; fwd=request; detail={error.code}"
+        return glance, "ringout; fwd=request" if glance.live else _HIT
+
+    async def _answered(
+        self, call: Snapshot, seconds: int, told: Mapping[str, str]
+    ) -> web.Response:
+        try:
+            waiting = self.service.answered(call, seconds)
+            call = await self.waits.held(waiting, seconds) or await self._present(call)
+        except (UpstreamRefused, CallWithdrawn) as error:
+            response = problem_of(error, {"instance": told["Location"]})
+            response.headers.update(told)
+            return response
+        if call.state in _UNANSWERED:
+            return call_answer(202, call, {**told, **_UNDER_WAY})
+        return call_answer(200, call, told)
+
+    async def _present(self, call: Snapshot) -> Snapshot:
+        """The call as it is now, or as it was known last where Redis is away."""
+        try:
+            glance = await self.service.read(call.account_id, call.extension_id, call.id)
+        except StorageUnavailable:
+            return call
+        return glance.snapshot
+
+    async def _differing(self, call: Snapshot, known: frozenset[str], seconds: int) -> Snapshot:
+        async def differs() -> Snapshot:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + seconds
+            now = call
+            while _is_known(now, known) and (left := deadline - loop.time()) > 0:
+                now = await self.service.changed(now, left)
+            return now
+
+        return await self.waits.held(differs(), seconds) or await self._present(call)
+
+
+def _is_known(call: Snapshot, known: frozenset[str]) -> bool:
+    return "*" in known or tag(call) in known
+
+
+def _is_settled(call: Snapshot) -> bool:
+    if call.state is State.ENDED:
+        return True
+    cancel = json.loads(call.document)["cancel"]
+    return cancel is not None and cancel["outcome"] is not None

@@ -1,0 +1,51 @@
+"""What happens around every handler: errors become problems, and every answer is counted."""
+
+import time
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from orchestrator.domain.errors import RingOutError
+from orchestrator.rest.metrics import UNMATCHED, Metrics
+from orchestrator.rest.problems import SAFE, allow, problem_of, problem_of_http
+from orchestrator.rest.waits import Waits
+
+
+def around(metrics: Metrics, waits: Waits) -> Middleware:
+    """The one middleware of the application."""
+
+    @web.middleware
+    async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.perf_counter()
+        status = 500
+        metrics.in_flight.inc()
+        try:
+            response = await _answer(request, handler)
+            status = response.status
+        finally:
+            metrics.in_flight.dec()
+            seconds = time.perf_counter() - began
+            metrics.answered(_route(request), request.method, status, seconds)
+        if waits.draining or status == 408:
+            response.force_close()
+        return response
+
+    return answered
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except RingOutError as error:
+        return problem_of(error)
+    except web.HTTPMethodNotAllowed as error:
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers={**SAFE, "Allow": allow(error)})
+        return problem_of_http(error)
+    except web.HTTPException as error:
+        return problem_of_http(error)
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return UNMATCHED if resource is None else resource.canonical

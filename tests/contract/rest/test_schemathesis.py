@@ -1,0 +1,62 @@
+"""Generated requests against a running REST process, with a worker and a simulator behind it.
+
+Every answer must be in the OpenAPI document, and none a 5xx. A plain test run sends a few hundred
+requests, the same ones each time. `RINGOUT_TEST_FUZZ_CASES=10000` sends that many, other ones each
+time; the seed is in the output:
+
+    RINGOUT_TEST_FUZZ_CASES=10000 python -m pytest tests/contract/rest/test_schemathesis.py -s
+
+Two of schemathesis's checks do not apply. RingCentral may refuse what the document allows, so that
+not all valid data is accepted. And a call that was cancelled can still be read.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness.processes import Fleet
+
+FEW = 300
+CASES = int(os.environ.get("RINGOUT_TEST_FUZZ_CASES", FEW))
+CASES_OF_AN_EXAMPLE = 8
+"""At least so many requests come of one more `--max-examples`, over all operations."""
+
+OPTIONS = (
+    "--exclude-checks=positive_data_acceptance,use_after_free",
+    "--no-color",
+    "--request-timeout=70",
+    "--warnings=off",
+)
+
+
+@pytest.mark.timeout(60 + CASES // 10)
+def test_no_answer_is_outside_the_document(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.environment["RINGOUT_CADENCE_FACTOR"] = "0.1"
+    fleet.simulator(RINGOUT_SIMULATOR_SPEED="10", RINGOUT_SIMULATOR_LIMITS="off")
+    quiet = {"RINGOUT_LOG_LEVEL": "error"}
+    rest = fleet.command("rest", RINGOUT_REST_PORT="0", **quiet)
+    url = rest.line_with("rest listening on").rpartition(" ")[2]
+    fleet.worker(**quiet)
+    amount = f"--max-examples={CASES // CASES_OF_AN_EXAMPLE + 1}"
+    choice = "--generation-deterministic" if CASES == FEW else "--generation-database=none"
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
+
+    run = subprocess.run(
+        [*command, amount, choice, *OPTIONS],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    sys.stdout.write(run.stdout)
+    assert run.returncode == 0, run.stdout[-8_000:] + run.stderr[-2_000:]
+    sent = re.search(r"(\d+) generated", run.stdout)
+    assert sent is not None
+    assert int(sent[1]) >= CASES
+    assert rest.code is None
+    assert rest.errors == []
