@@ -177,7 +177,11 @@ class Settings(BaseSettings):
         if self.public_url is not None:
             return self.public_url
         host = "127.0.0.1" if self.rest_host in ("0.0.0.0", "::") else self.rest_host  # noqa: S104
-        return f"http://{host}:{self.rest_port}"
+        return (
+            f"http://[{host}]:{self.rest_port}"
+            if ":" in host
+            else f"http://{host}:{self.rest_port}"
+        )
 
     @property
     def sentinels(self) -> list[tuple[str, int]]:

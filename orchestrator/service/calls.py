@@ -107,8 +107,8 @@ class CallService:
         accepted = await self.store.accept(
             call, request.for_ringcentral(), named, self.options.accept_patience
         )
-        if accepted.call_id == call.id:
-            return Accepted(Snapshot.of(call), replayed=False)
+        if accepted.snapshot is not None:
+            return Accepted(accepted.snapshot, replayed=False)
         return Accepted(await self._present(accepted.call_id), replayed=True)
 
     async def answered(self, snapshot: Snapshot, seconds: float) -> Snapshot:

@@ -22,7 +22,7 @@ from orchestrator.domain.errors import FieldError, InvalidRequest
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _LONGEST_PATH = 120
-_NOT_E164 = "must be a phone number in E.164 form: + and 7 to 15 digits, such as +16505550123"
+_NOT_E164 = "must be a phone number in E.164 form: +, country code, number; 7 to 15 digits in all"
 
 
 def _e164(text: str) -> str:
@@ -64,7 +64,7 @@ PathId = Annotated[
 RingOutId = Annotated[
     StrictStr,
     Field(
-        pattern=r"^[A-Za-z0-9._~@:+=-]{1,256}$",
+        pattern=r"^[A-Za-z0-9_~@:+=-][A-Za-z0-9._~@:+=-]{0,255}$",
         description="The id we gave out (call_...), or RingCentral's own id.",
     ),
 ]

@@ -32,6 +32,7 @@ from orchestrator.storage.records import (
     call_of,
     event_items,
     record_items,
+    shown_json,
     snapshot,
 )
 
@@ -93,10 +94,10 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The call's id; `replayed` where an earlier request had made it."""
+    """The call's id, and the call where it is new: not, where an earlier request had made it."""
 
     call_id: str
-    replayed: bool
+    snapshot: Snapshot | None
 
 
 class CallStore:
@@ -125,7 +126,10 @@ class CallStore:
         server later than that writes nothing: who was told 503 is not called back.
         """
         job = self._follow_up(None, call)
-        arguments = self._accept_arguments(call, job, idempotency)
+        shown = shown_json(call)
+        arguments = self._accept_arguments(call, shown, job, idempotency)
+        if patience is not None and self._server_ahead is None:
+            await self._compare_clocks()
         answer = await self.commands.run(
             scripts.ACCEPT,
             _accept_keys(call, job, idempotency),
@@ -135,13 +139,17 @@ class CallStore:
             *arguments,
         )
         self._server_ahead = answer[1] - self._clock()
-        return self._accepted(call, answer)
+        return _accepted(call, shown, answer)
+
+    async def _compare_clocks(self) -> None:
+        seconds, micros = await self.commands.execute("TIME")
+        self._server_ahead = int(seconds) * 1000 + int(micros) // 1000 - self._clock()
 
     def _accept_arguments(
-        self, call: Call, job: JobEntry | None, idempotency: Idempotency | None
+        self, call: Call, shown: str, job: JobEntry | None, idempotency: Idempotency | None
     ) -> list[Any]:
         now = self._clock()
-        record = record_items(call, revision=1, change_id=uuid4().hex)
+        record = record_items(call, shown, revision=1, change_id=uuid4().hex)
         return [
             idempotency.fingerprint if idempotency else "",
             self.options.idempotency,
@@ -155,20 +163,8 @@ class CallStore:
             "1" if call.ringout_id else "",
             len(record),
             *record,
-            *event_items(Change(call, entered(call.state)), now),
+            *event_items(Change(call, entered(call.state)), shown, now),
         ]
-
-    def _accepted(self, call: Call, answer: list[Any]) -> Accepted:
-        match answer[0]:
-            case b"replayed":
-                return Accepted(answer[2].decode(), replayed=True)
-            case b"conflict":
-                raise IdempotencyKeyReused(
-                    "This Idempotency-Key was used for another request; use a new one."
-                )
-            case b"late":
-                raise StorageUnavailable("Redis took too long; nothing was written.", 1)
-        return Accepted(call.id, replayed=False)
 
     def _latest(self, patience: int | None) -> int | str:
         if patience is None or self._server_ahead is None:
@@ -236,7 +232,8 @@ class CallStore:
         before, after = record.call, change.call
         now = self._clock()
         job = self._follow_up(before, after)
-        items = record_items(after, record.revision + 1, change_id)
+        shown = shown_json(after)
+        items = record_items(after, shown, record.revision + 1, change_id)
         is_known_now = after.ringout_id is not None and before.ringout_id is None
         return self.commands.run(
             scripts.CHANGE,
@@ -255,7 +252,7 @@ class CallStore:
             keys.WAKE,
             len(items),
             *items,
-            *event_items(change, now),
+            *event_items(change, shown, now),
         )
 
     def _look_plan(self, before: Call, after: Call, look: Look | None) -> tuple[int | str, str]:
@@ -276,6 +273,19 @@ class CallStore:
         """The call and what RingCentral is to be asked, in one round trip."""
         record, request = await asyncio.gather(self.record(call_id), self.request(call_id))
         return record, request
+
+
+def _accepted(call: Call, shown: str, answer: list[Any]) -> Accepted:
+    match answer[0]:
+        case b"replayed":
+            return Accepted(answer[2].decode(), None)
+        case b"conflict":
+            raise IdempotencyKeyReused(
+                "This Idempotency-Key was used for another request; use a new one."
+            )
+        case b"late":
+            raise StorageUnavailable("Redis took too long; nothing was written.", 1)
+    return Accepted(call.id, Snapshot.of(call, shown))
 
 
 def _job_arguments(job: JobEntry | None, now: int) -> tuple[str, str, int]:

@@ -29,9 +29,17 @@ _PRIVATE = {
 }
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def as_json(value: Any) -> str:
     """Compact JSON, text as it is."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+def shown_json(call: Call) -> str:
+    """The call as clients see it."""
+    return as_json(document(call))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,9 @@ class Snapshot:
     document: bytes
 
     @classmethod
-    def of(cls, call: Call) -> "Snapshot":
-        """The snapshot of a call at hand."""
-        text = as_json(document(call)).encode()
+    def of(cls, call: Call, shown: str = "") -> "Snapshot":
+        """The snapshot of a call at hand, whose JSON may be at hand too."""
+        text = (shown or shown_json(call)).encode()
         return cls(
             call.id,
             call.account_id,
@@ -101,9 +109,8 @@ def snapshot(call_id: str, values: list[bytes | None]) -> Snapshot | None:
     )
 
 
-def record_items(call: Call, revision: int, change_id: str) -> list[str | int]:
-    """The whole hash, as the flat list that HSET takes."""
-    shown = document(call)
+def record_items(call: Call, shown: str, revision: int, change_id: str) -> list[str | int]:
+    """The whole hash, as the flat list that HSET takes; `shown` is the call's JSON."""
     private = {name: getattr(call, attribute) for name, attribute in _PRIVATE.items()}
     cancel = call.cancel
     fields: dict[str, str | int | None] = {
@@ -120,13 +127,13 @@ def record_items(call: Call, revision: int, change_id: str) -> list[str | int]:
         "extensionId": call.extension_id,
         "ringoutId": f"rc_{call.ringout_id}" if call.ringout_id else None,
         "sequence": call.sequence,
-        "acceptedAt": shown["acceptedAt"],
-        "placedAt": shown["placedAt"],
-        "connectedAt": shown["connectedAt"],
-        "endedAt": shown["endedAt"],
-        "observedAt": shown["observedAt"],
+        "acceptedAt": _time(call.accepted_at),
+        "placedAt": _time(call.placed_at),
+        "connectedAt": _time(call.connected_at),
+        "endedAt": _time(call.ended_at),
+        "observedAt": _time(call.observed_at),
         "cancelOutcome": (cancel.outcome or "pending") if cancel else None,
-        "document": as_json(shown),
+        "document": shown,
         "private": as_json({name: value for name, value in private.items() if value is not None}),
         "revision": revision,
         "change": change_id,
@@ -136,13 +143,17 @@ def record_items(call: Call, revision: int, change_id: str) -> list[str | int]:
     ]
 
 
+def _time(milliseconds: int | None) -> str | None:
+    return rfc3339(milliseconds) if milliseconds else None
+
+
 def _flat(endpoint: Endpoint | None) -> str | None:
     if endpoint is None:
         return None
     return endpoint.phone_number or f"forwarding_{endpoint.forwarding_number_id}"
 
 
-def event_items(change: Change, now: int) -> list[str | int]:
+def event_items(change: Change, shown: str, now: int) -> list[str | int]:
     """The change's event, as the flat list that XADD takes; empty where there is none."""
     if change.event is None:
         return []
@@ -155,7 +166,7 @@ def event_items(change: Change, now: int) -> list[str | int]:
         "at": rfc3339(now),
         "state": call.state,
         "outcome": call.outcome or "",
-        "data": as_json(document(call)),
+        "data": shown,
     }
     return [part for item in fields.items() for part in item]
 

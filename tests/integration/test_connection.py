@@ -79,3 +79,21 @@ async def test_a_wrong_password_is_unavailable_not_a_crash(
     with pytest.raises(StorageUnavailable):
         await Commands(client, FRONT_END).execute("PING")
     await disconnect(client)
+
+
+@pytest.fixture
+def socket_path(tmp_path: Path) -> Iterator[Path]:
+    """The socket of a server that listens nowhere else."""
+    path = tmp_path / "s"
+    flags = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
+    process = subprocess.Popen([binary(), *flags], stdout=subprocess.DEVNULL)
+    yield path
+    process.kill()
+    process.wait(10)
+
+
+async def test_a_unix_socket_will_do(socket_path: Path) -> None:
+    await wait_until(socket_path.exists)
+    client = connect(f"unix://{socket_path}", WORKER)
+    assert await Commands(client, WORKER).execute("PING")
+    await disconnect(client)

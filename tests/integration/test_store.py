@@ -179,7 +179,7 @@ async def test_the_same_key_is_the_same_call_and_another_request_is_refused(
     first = await store.accept(new(1), REQUEST, Idempotency("k", "f"))
     before = await dump(redis)
     again = await store.accept(new(2), REQUEST, Idempotency("k", "f"))
-    assert (first.replayed, again.replayed, again.call_id) == (False, True, "call_1")
+    assert (first.snapshot is None, again.snapshot, again.call_id) == (False, None, "call_1")
     with pytest.raises(IdempotencyKeyReused):
         await store.accept(new(3), REQUEST, Idempotency("k", "other"))
     assert (await dump(redis)).keys() == before.keys()

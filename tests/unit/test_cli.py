@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from orchestrator.cli import shown
 from orchestrator.cli.addresses import Address
@@ -54,6 +56,17 @@ def test_a_call_that_ended_shows_how() -> None:
 def test_a_caller_may_be_a_forwarding_number() -> None:
     call = _call(from_=Endpoint(None, "77"), to=Endpoint.shown("+16505550123"))
     assert "forwarding number 77 -> +16*****0123" in shown.line(call)
+
+
+def test_calls_are_shown_as_a_table() -> None:
+    table = shown.table([_call(to=Endpoint.shown("+16505550123")), _call(state=State.RINGING)])
+    written = Console(width=160, file=StringIO())
+    written.print(table)
+    head, first, second = written.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert head.split() == ["call", "state", "caller", "callee", "accepted", "ended"]
+    assert first.split()[:2] == ["call_1", "queued"]
+    assert "+16*****0123 InProgress" in first
+    assert second.split()[1] == "ringing"
 
 
 def test_a_plan_without_credentials_simulates_ringcentral() -> None:
