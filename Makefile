@@ -20,7 +20,7 @@ PIP = env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT -u PYTHONPATH -u PYTHONHOME \
 RUN = env -u PYTHONPATH -u PYTHONHOME
 
 # Arguments for pytest: make test PYTEST_ARGS='-k cancel'
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -q -n auto --dist worksteal
 
 .PHONY: help
 help: ## Show this list
