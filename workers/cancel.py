@@ -24,7 +24,7 @@ from workers.context import Work, again_in, work_of
 
 log = structlog.get_logger(__name__)
 
-_MOST_TRIES = 6
+_UNCLEAR_FOR_MS = 30_000
 _GIVE_UP_AFTER_MS = 150_000
 _VERIFY_FIRST_MS = 150
 
@@ -42,7 +42,7 @@ async def cancel(ctx: dict[Any, Any], call_id: str) -> None:
     except StorageUnavailable:
         raise
     except (Retryable, UpstreamFailed) as error:
-        await _try_again(work, record, error, int(ctx["job_try"]))
+        await _try_again(work, record, error)
 
 
 async def _delete(work: Work, record: Record) -> None:
@@ -64,16 +64,14 @@ async def _delete(work: Work, record: Record) -> None:
         )
 
 
-async def _try_again(
-    work: Work, record: Record, error: Retryable | UpstreamFailed, tries: int
-) -> None:
+async def _try_again(work: Work, record: Record, error: Retryable | UpstreamFailed) -> None:
     cancel_ = record.call.cancel
     waited = work.clock() - (cancel_.requested_at if cancel_ else 0)
-    is_unclear = isinstance(error, UpstreamFailed)
-    if (is_unclear and tries >= _MOST_TRIES) or waited > _GIVE_UP_AFTER_MS:
+    patience = _UNCLEAR_FOR_MS if isinstance(error, UpstreamFailed) else _GIVE_UP_AFTER_MS
+    if waited > patience:
         await work.store.change(
             record, lambda now: calls.cancel_settled(now, CancelOutcome.UNKNOWN)
         )
         return
-    wait = backoff(tries) / 1000 if isinstance(error, UpstreamFailed) else error.retry_after
-    raise again_in(wait) from error
+    wait = error.retry_after if isinstance(error, Retryable) else backoff(waited // 1000) / 1000
+    raise again_in(min(wait, (patience - waited) / 1000 + 1)) from error

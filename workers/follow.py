@@ -34,6 +34,8 @@ _LONGEST_PAUSE_S = 0.5
 """Below the wait before a call's first look, so that none is late for want of a message."""
 _AFTER_A_FAULT_S = 0.5
 _AFTER_A_REFUSAL_MS = 30_000
+_LONGEST_WAIT_MS = 60_000
+"""A closed gate is asked again after this, which sends nothing to RingCentral."""
 
 
 class Follower:
@@ -48,7 +50,7 @@ class Follower:
         self._is_stopping = False
 
     async def run(self) -> None:
-        """Claims and looks, until `stop`."""
+        """Claims and looks, until `stop` and the end of what is under way."""
         while not self._is_stopping:
             self._nudged.clear()
             try:
@@ -58,13 +60,13 @@ class Follower:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._nudged.wait()
-
-    async def stop(self) -> None:
-        """Claims nothing more; returns when the looks under way are done."""
-        self._is_stopping = True
-        self._nudged.set()
         if self._looks:
             await asyncio.wait(self._looks)
+
+    def stop(self) -> None:
+        """Claims nothing more; `run` returns when the looks under way are done."""
+        self._is_stopping = True
+        self._nudged.set()
 
     async def _claim(self) -> float:
         free = _MOST_AT_ONCE - len(self._looks)
@@ -119,7 +121,7 @@ class Follower:
             raise
         except (Retryable, UpstreamFailed) as error:
             after = error.retry_after * 1000 if isinstance(error, Retryable) else 0
-            wait = max(round(after), self._wait(call))
+            wait = max(min(round(after), _LONGEST_WAIT_MS), self._wait(call))
             await work.looks.postpone(call.id, claimed.lease, wait)
         else:
             look = Look(claimed.lease, self._wait(call))

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 import structlog
 from arq.worker import func
@@ -24,7 +24,8 @@ from workers.sweep import Sweeper
 
 log = structlog.get_logger(__name__)
 
-_DRAIN_S = 27.0
+_DRAIN_S = 24.0
+_END_S = 2.0
 _JOB_TIMEOUT_S = 120
 _LOOK_MARGIN_S = 5
 
@@ -68,8 +69,8 @@ async def run(settings: Settings) -> None:
 async def _work(
     worker: WokenWorker, follower: Follower, sweeper: Sweeper, wake: Wake, stopped: asyncio.Event
 ) -> None:
-    listening = asyncio.create_task(wake.listen())
     running = [
+        asyncio.create_task(wake.listen()),
         asyncio.create_task(worker.async_run()),
         asyncio.create_task(follower.run()),
         asyncio.create_task(sweeper.run()),
@@ -81,13 +82,15 @@ async def _work(
     log.info("worker_draining")
     worker.stop()
     sweeper.stop()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_DRAIN_S):
-            await follower.stop()
-            await asyncio.gather(*running)
-    for task in (listening, stopping, *running):
+    follower.stop()
+    wake.stop()
+    _, left = await asyncio.wait(running, timeout=_DRAIN_S)
+    stopping.cancel()
+    for task in left:
         task.cancel()
-    results = await asyncio.gather(listening, stopping, *running, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+    if left:
+        log.warning("worker_not_drained", left=len(left))
+        await asyncio.wait(left, timeout=_END_S)
+    for task in running:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise error

@@ -27,7 +27,6 @@ from orchestrator.domain.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from orchestrator.domain.evidence import ends
 from orchestrator.domain.words import Outcome, State
 from orchestrator.storage import keys
 from orchestrator.storage.calls import Decide
@@ -86,20 +85,23 @@ async def _fenced(work: Work, record: Record, request: dict[str, Any]) -> Record
     token = uuid4().hex
     began = time.monotonic()
     _, written = await asyncio.gather(
-        work.pairs.note(record.call, ends(request), work.clock()),
+        work.pairs.note(record.call.id, request["to"]["phoneNumber"], work.clock()),
         work.store.change(
             record,
             lambda call: calls.placing(call, work.clock(), token),
             obey_gate=keys.gate(work.credential, "heavy"),
         ),
     )
-    if not written.applied:
-        if written.record.call.may_be_placed:
-            await work.store.change(written.record, lambda call: calls.expired(call, work.clock()))
+    call = written.record.call
+    if call.fence != token:
+        if call.may_be_placed:
+            await work.store.change(written.record, lambda now: calls.expired(now, work.clock()))
         return None
-    if time.monotonic() - began > FENCE_IS_FRESH_S:
-        log.warning("fence_was_slow", call=record.call.id)
-        await work.store.change(written.record, lambda call: calls.released(call, token))
+    if not written.applied or time.monotonic() - began > FENCE_IS_FRESH_S:
+        log.warning("fence_was_slow", call=call.id)
+        await work.store.change(
+            written.record, lambda now: calls.released(now, work.clock(), token)
+        )
         raise again_in(0.1)
     return written.record
 
@@ -125,7 +127,7 @@ def _decision(work: Work, fence: str, answer: Placed | RingOutError) -> Decide:
         refusal = answer
         return lambda call: calls.refused(call, work.clock(), fence, refusal)
     if _did_nothing(answer):
-        return lambda call: calls.released(call, fence)
+        return lambda call: calls.released(call, work.clock(), fence)
     if isinstance(answer, RingOutError):
         unclear = answer
         return lambda call: calls.unconfirmed(call, unclear.code, unclear.detail)

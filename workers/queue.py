@@ -50,14 +50,26 @@ class Wake:
     def __init__(self, redis: Redis) -> None:
         self.event = asyncio.Event()
         self._redis = redis
+        self._stopped = asyncio.Event()
 
     async def listen(self) -> None:
-        """Listens until it is cancelled."""
-        while True:
-            with suppress(RedisError, OSError):
-                await self._listen_once()
+        """Listens until `stop`."""
+        while not self._stopped.is_set():
+            listening = asyncio.create_task(self._listen_once())
+            stopping = asyncio.create_task(self._stopped.wait())
+            await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in (listening, stopping):
+                task.cancel()
+            with suppress(RedisError, OSError, asyncio.CancelledError):
+                await listening
             self.event.set()
-            await asyncio.sleep(_AFTER_A_FAULT_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_AFTER_A_FAULT_S):
+                    await self._stopped.wait()
+
+    def stop(self) -> None:
+        """Listens no more."""
+        self._stopped.set()
 
     async def _listen_once(self) -> None:
         async with self._redis.pubsub() as channel:
@@ -195,9 +207,11 @@ class WokenWorker(Worker):
                 keep_in_progress,
             )
             return
-        due = self._scores.get(job_id, 0) + incr_score if incr_score else timestamp_ms()
-        async with self.pool.pipeline(transaction=True) as pipeline:
-            pipeline.delete(in_progress_key_prefix + job_id)
-            pipeline.zadd(self.queue_name, {job_id: due}, xx=True)
-            await pipeline.execute()
+        wait = 0
+        if incr_score is not None:
+            # arq adds what has passed since the job was due: taken off, what was asked for is left
+            wait = max(0, incr_score - (timestamp_ms() - self._scores.get(job_id, 0)))
+        await self._commands.run(
+            scripts.RETRY_JOB, [keys.QUEUE, in_progress_key_prefix + job_id], job_id, wait
+        )
         self._wake.event.set()

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 EVERY_S = 2.0
 _LEASE_MS = 3_500
 _LEFT_ALONE_MS = 5_000
+_LEASES = 4
 
 
 class Sweeper:
@@ -38,7 +39,7 @@ class Sweeper:
     async def run(self) -> None:
         """Sweeps every two seconds where no other worker does."""
         while not self._stopping.is_set():
-            with suppress(StorageUnavailable):
+            with suppress(StorageUnavailable, CallNotFound):
                 if await self._work.upkeep.may_sweep(self._owner, _LEASE_MS):
                     await self.sweep()
             with suppress(TimeoutError):
@@ -73,12 +74,18 @@ class Sweeper:
         work = self._work
         for state in (State.QUEUED, State.PLACING):
             async for record in self._all_in(state):
-                if not record.call.may_be_placed:
-                    continue
-                if work.clock() >= record.call.expires_at:
+                if record.call.fence:
+                    await self._forgotten_placing(record)
+                elif work.clock() >= record.call.expires_at:
                     await work.store.change(record, lambda call: calls.expired(call, work.clock()))
                 else:
                     await self._ensure(Kind.PLACE, record.call)
+
+    async def _forgotten_placing(self, record: Record) -> None:
+        """A net below the leases: a placing that nobody has a lease on any more."""
+        held_for = self._work.clock() - (record.call.asked_at or 0)
+        if held_for > _LEASES * self._work.store.options.placing_lease:
+            await self._work.store.change(record, _lost)
 
     async def _live_calls(self) -> None:
         for state in (State.RINGING, State.CONNECTED):
@@ -95,12 +102,12 @@ class Sweeper:
         before = self._work.clock() - _LEFT_ALONE_MS
         offset = 0
         while True:
-            records = await self._work.upkeep.calls_in(state, before, offset)
-            for record in records:
+            chunk = await self._work.upkeep.calls_in(state, before, offset)
+            for record in chunk.records:
                 yield record
-            if not records:
+            if not chunk.size:
                 return
-            offset += len(records)
+            offset += chunk.size
 
     async def _ensure(self, kind: Kind, call: Call) -> None:
         work = self._work

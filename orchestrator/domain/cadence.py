@@ -17,6 +17,12 @@ VANISHED_AT = (18_000, 35_000, 60_000, 90_000)
 """When to look for a call that RingCentral no longer knows, after it was missed: only the call
 log can tell, 15 to 30 s after the call's end."""
 
+BOUND_FOR = 90_000
+"""How long a session that was seen going on may be in neither list before it is given up."""
+
+FAULTS_FOR = 600_000
+"""How long a look that cannot be made is tried again."""
+
 
 def next_look(age: int, share_left: float = 1.0) -> int:
     """The wait before the next look at a live call of this age.

@@ -174,17 +174,25 @@ def placing(call: Call, now: int, fence: str) -> Change | None:
 
     None where someone holds it, where it is past `expires_at`, or where the call has moved on.
     """
-    if not call.may_be_placed or now >= call.expires_at:
+    if not call.may_be_placed or call.cancel is not None or now >= call.expires_at:
         return None
     if call.state is State.PLACING:
         return Change(replace(call, fence=fence, asked_at=now), None)
     return _moved(call, state=State.PLACING, fence=fence, asked_at=now)
 
 
-def released(call: Call, fence: str) -> Change | None:
-    """Gives the right back where RingCentral provably did nothing: never sent, 401, 429."""
-    if call.state is not State.PLACING or call.fence != fence:
+def released(call: Call, now: int, fence: str) -> Change | None:
+    """Gives the right back where RingCentral provably did nothing: never sent, 401, 429.
+
+    A call that was to be cancelled meanwhile is; one that was given up for lost ends `failed`.
+    """
+    if call.state not in (State.PLACING, State.UNCONFIRMED) or call.fence != fence:
         return None
+    if call.cancel_pending:
+        return _ended(call, now, Outcome.CANCELLED, None)
+    if call.state is State.UNCONFIRMED:
+        reason = Reason("not_sent", "RingCentral could not be asked in time; nothing rang.")
+        return _ended(call, now, Outcome.FAILED, reason)
     return Change(replace(call, fence=""), None)
 
 
@@ -235,25 +243,28 @@ def _goes_back(before: Reading, after: Reading) -> bool:
     return any(
         _LEG_STEPS.get(leg_of(new), _LEG_OVER) < _LEG_STEPS.get(leg_of(old), _LEG_OVER)
         for old, new in pairs
+        if leg_of(new) is not Leg.UNCLEAR
     )
 
 
-def _is_news(call: Call, reading: Reading, asked_at: int) -> bool:
-    if call.state not in (State.RINGING, State.CONNECTED):
-        return False
-    is_older = call.observed_at is not None and asked_at < call.observed_at
+def _is_news(call: Call, reading: Reading, asked_at: int, now: int) -> bool:
+    """An observation from our future was made by a clock that is ahead: it proves nothing."""
+    seen_at = call.observed_at
+    is_older = seen_at is not None and asked_at < seen_at <= now
     return not is_older and not _goes_back(call.status, reading)
 
 
 def observed(call: Call, reading: Reading, asked_at: int, now: int) -> Change | None:
     """What a reading, asked for at `asked_at`, changes about a live call.
 
-    None where it is older than what is known or takes a leg back; a change without an event
-    where nothing that is shown moved but the time of the observation.
+    None where it is older than what is known or takes a leg back (an end is always believed); a
+    change without an event where nothing that is shown moved but the time of the observation.
     """
-    if not _is_news(call, reading, asked_at):
+    if call.state not in (State.RINGING, State.CONNECTED):
         return None
     said = verdict(reading, was_connected=call.connected_at is not None)
+    if said.over_with is None and not _is_news(call, reading, asked_at, now):
+        return None
     if said.gone:
         return vanished(call, now)
     call = replace(call, observed_at=now)
@@ -321,11 +332,22 @@ def cancel_settled(call: Call, outcome: CancelOutcome) -> Change | None:
     return _moved(call, cancel=replace(call.cancel, outcome=outcome))
 
 
-def session_found(call: Call, session_id: str) -> Change | None:
-    """The telephony session that this call became, found at RingCentral; its id is ours to keep."""
-    if call.is_over or call.session_id == session_id:
+def session_found(call: Call, now: int, session_id: str) -> Change | None:
+    """The telephony session that this call became was seen at RingCentral, going on."""
+    if call.is_over:
         return None
-    return Change(replace(call, session_id=session_id), None)
+    return Change(replace(call, session_id=session_id, observed_at=now), None)
+
+
+def reappeared(call: Call, reading: Reading, asked_at: int, now: int) -> Change | None:
+    """RingCentral knows a ring-out again that it had said not to know."""
+    if call.vanished_at is None or call.is_over or asked_at < call.vanished_at:
+        return None
+    known = replace(call, vanished_at=None)
+    seen = observed(known, reading, asked_at, now)
+    if seen is not None and seen.call.vanished_at is not None:
+        return None
+    return seen or Change(replace(known, observed_at=now), None)
 
 
 def found_over(

@@ -5,7 +5,7 @@ of the first leg swapped), it is a ring-out, and it began when the call was aske
 that fit are two candidates, and candidates are never guessed between.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +58,8 @@ class CallRecord:
 
     @property
     def is_live(self) -> bool:
-        """Whether the record tells of a call that goes on."""
-        return self.result.lower() == IN_PROGRESS
+        """Whether the record tells of a call that goes on: it has no result yet."""
+        return self.result.lower() in ("", IN_PROGRESS)
 
     @property
     def outcome(self) -> Outcome:
@@ -93,13 +93,7 @@ def _fits(record: CallRecord, sought: Sought) -> bool:
     )
 
 
-def candidates(
-    records: Sequence[CallRecord], sought: Sought, bound: Collection[str] = ()
-) -> list[CallRecord]:
-    """The records that may be the call, one a session, without those `bound` to another call."""
-    fitting = {
-        record.session_id: record
-        for record in records
-        if record.session_id not in bound and _fits(record, sought)
-    }
+def candidates(records: Sequence[CallRecord], sought: Sought) -> list[CallRecord]:
+    """The records that may be the call, one a session."""
+    fitting = {record.session_id: record for record in records if _fits(record, sought)}
     return list(fitting.values())

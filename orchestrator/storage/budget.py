@@ -7,7 +7,7 @@ lock an extension out for all.
 import time
 
 from orchestrator.domain.errors import UpstreamGated
-from orchestrator.storage import keys
+from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
 
 _TELL_EVERY_S = 1.0
@@ -30,9 +30,7 @@ class RedisBudget:
         """Keeps every process from this bucket for `seconds`, or as long as it is closed already
         where that is longer."""
         gate = keys.gate(credential, group)
-        milliseconds = max(1, round(seconds * 1000))
-        if not await self._commands.execute("SET", gate, "closed", "NX", "PX", milliseconds):
-            await self._commands.execute("PEXPIRE", gate, milliseconds, "GT")
+        await self._commands.run(scripts.CLOSE_GATE, [gate], max(1, round(seconds * 1000)))
 
     async def learned(
         self, credential: str, group: str, limit: int, remaining: int, window: int
@@ -43,5 +41,4 @@ class RedisBudget:
         self._told[credential, group] = time.monotonic()
         key = keys.allowance(credential, group)
         values = ("limit", limit, "remaining", remaining, "window", window)
-        await self._commands.execute("HSET", key, *values)
-        await self._commands.execute("EXPIRE", key, max(1, window))
+        await self._commands.run(scripts.PUT_HASH, [key], max(1, window), *values)

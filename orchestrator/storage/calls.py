@@ -234,7 +234,6 @@ class CallStore:
         job = self._follow_up(before, after)
         shown = shown_json(after)
         items = record_items(after, shown, record.revision + 1, change_id)
-        is_known_now = after.ringout_id is not None and before.ringout_id is None
         return self.commands.run(
             scripts.CHANGE,
             _change_keys(before, after, job, gate),
@@ -247,7 +246,7 @@ class CallStore:
             self._placing_plan(before, after),
             *_job_arguments(job, now),
             self.options.retention if after.is_over else "",
-            "1" if is_known_now else "",
+            "1" if _alias(before, after) else "",
             self.options.events_kept,
             keys.WAKE,
             len(items),
@@ -295,6 +294,14 @@ def _job_arguments(job: JobEntry | None, now: int) -> tuple[str, str, int]:
     return keys.job_id(job.kind, job.call_id), job.encoded(now), job.wait
 
 
+def _alias(before: Call, after: Call) -> str:
+    """RingCentral's id (of the ring-out, or else of the session) that this change makes known."""
+    if after.ringout_id is not None and before.ringout_id is None:
+        return after.ringout_id
+    is_new = after.session_id is not None and after.session_id != before.session_id
+    return after.session_id or "" if is_new else ""
+
+
 def _job_key(job: JobEntry | None, call: Call) -> str:
     return keys.job(job.kind if job else "none", call.id)
 
@@ -325,7 +332,7 @@ def _change_keys(before: Call, after: Call, job: JobEntry | None, gate: str) -> 
         keys.PLACINGS,
         keys.QUEUE,
         _job_key(job, after),
-        keys.ringout(after.ringout_id or ""),
+        keys.ringout(_alias(before, after) or after.ringout_id or ""),
         gate or keys.gate("none", "none"),
         keys.request(after.id),
     ]

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import hiredis
+import structlog
 from redis.asyncio import ConnectionPool, Redis, Sentinel
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
@@ -31,13 +32,9 @@ from orchestrator.storage.scripts import ALL, Script
 AWAY = (RedisConnectionError, RedisTimeoutError, OSError)
 """What redis-py raises when the server is not there: a plain ConnectionError is not all of it."""
 
-_CANNOT_SERVE = frozenset(
-    {"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "LOADING", "CLUSTERDOWN", "NOAUTH"}
-)
-"""Words with which a server that is there says that it cannot do it now. Scripts write nothing in
-that case: Redis refuses their first write."""
-
 _MOST_IN_A_PIPELINE = 500
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,6 @@ def connect(url: str, patience: Patience, sentinels: Sequence[tuple[str, int]] =
     options: dict[str, Any] = {
         "socket_connect_timeout": patience.connect,
         "socket_timeout": patience.answer,
-        "health_check_interval": 15,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.02), patience.retries),
         "retry_on_error": list(AWAY),
         "max_connections": 256,
@@ -130,7 +126,7 @@ class Commands:
         self._flush: asyncio.Task[None] | None = None
 
     async def execute(self, *command: Any) -> Any:
-        """The server's answer to one command; raises redis-py's ResponseError as it is."""
+        """The server's answer to one command; NoScriptError where it does not know a script."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((command, answer))
@@ -141,10 +137,13 @@ class Commands:
                 return await answer
         except (*AWAY, TimeoutError) as error:
             raise StorageUnavailable("Redis did not answer in time.", retry_after=1) from error
-        except ResponseError as error:
-            if _is_unable(error):
-                raise StorageUnavailable("Redis cannot serve now.", retry_after=5) from error
+        except NoScriptError:
             raise
+        except ResponseError as error:
+            # Full, read-only, busy, without its replicas: a script's first write is refused then,
+            # so that nothing is half-written.
+            log.warning("redis_refused", word=str(error).partition(" ")[0])
+            raise StorageUnavailable("Redis cannot serve now.", retry_after=5) from error
 
     async def run(self, script: Script, keys: Sequence[str], *args: Any) -> Any:
         """The answer of a script; a server that does not know it (yet) is taught."""
@@ -185,8 +184,3 @@ class Commands:
                 answer.set_exception(result)
             else:
                 answer.set_result(result)
-
-
-def _is_unable(error: ResponseError) -> bool:
-    kind = type(error).__name__.removesuffix("Error").upper()
-    return str(error).partition(" ")[0] in _CANNOT_SERVE or kind in ("READONLY", "OUTOFMEMORY")

@@ -57,7 +57,7 @@ def ringout(ringout_id: str) -> str:
 
 
 def pair(digest: str) -> str:
-    """The calls between one pair of phones, by when they were asked for."""
+    """The calls to one phone, by when they were asked for."""
     return f"{PREFIX}pair:{digest}"
 
 
@@ -213,7 +213,7 @@ BOOK = (
     Entry(
         "pair:<hmac>",
         "sorted set",
-        "the calls between one pair of phones, by when they were asked for (ms)",
+        "the calls to one phone, by when they were asked for (ms)",
         "15 min",
         "processes only",
     ),

@@ -5,7 +5,7 @@ from secrets import randbelow
 
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
-from orchestrator.storage.records import Record, call_of
+from orchestrator.storage.records import Record, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,9 @@ class Looks:
             scripts.CLAIM_LOOKS, [keys.LOOKS], lease_ms, most, keys.call(""), randbelow(1000)
         )
         claimed = [
-            Claimed(Record(call_of(document, private), int(revision)), lease.decode())
-            for _, lease, revision, document, private in answer[1:]
+            Claimed(record, lease.decode())
+            for call_id, lease, revision, document, private in answer[1:]
+            if (record := readable(call_id.decode(), (document, private, revision))) is not None
         ]
         return Due(claimed, None if answer[0] < 0 else answer[0])
 

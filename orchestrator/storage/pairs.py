@@ -1,16 +1,15 @@
-"""Which calls were asked for between the same two phones, so that none is taken for another.
+"""Which calls were asked for to the same phone, so that none is taken for another.
 
-RingCentral's records tell two such calls apart by nothing but their time. The key is an HMAC: a
-plain digest of two phone numbers could be turned back by trying them all.
+RingCentral's records tell two calls between the same phones apart by nothing but their time. The
+key is an HMAC: a plain digest of a phone number could be turned back by trying them all.
 """
 
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Iterable
 
-from orchestrator.domain.calls import Call
-from orchestrator.storage import keys
+from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
 
 _KEPT_S = 900
@@ -23,20 +22,21 @@ class Pairs:
         self._commands = commands
         self._secret = secret
 
-    async def note(self, call: Call, numbers: Collection[str], at: int) -> None:
+    async def note(self, call_id: str, callee: str, at: int) -> None:
         """Remembers for a quarter of an hour that the call is about to be asked for, `at` (ms)."""
-        key = self._key(call, numbers)
-        await asyncio.gather(
-            self._commands.execute("ZADD", key, at, call.id),
-            self._commands.execute("EXPIRE", key, _KEPT_S),
+        await self._commands.run(scripts.NOTE_PAIR, [self._key(callee)], call_id, at, _KEPT_S)
+
+    async def to_any(self, numbers: Iterable[str], at: int, within: int) -> set[str]:
+        """The calls to any of the numbers that were asked for `within` ms of `at`."""
+        found = await asyncio.gather(
+            *(
+                self._commands.execute(
+                    "ZRANGE", self._key(number), at - within, at + within, "BYSCORE"
+                )
+                for number in numbers
+            )
         )
+        return {member.decode() for members in found for member in members}
 
-    async def others(self, call: Call, numbers: Collection[str], at: int, within: int) -> list[str]:
-        """The other calls between the same phones that were asked for `within` ms of `at`."""
-        key = self._key(call, numbers)
-        members = await self._commands.execute("ZRANGE", key, at - within, at + within, "BYSCORE")
-        return [member.decode() for member in members if member.decode() != call.id]
-
-    def _key(self, call: Call, numbers: Collection[str]) -> str:
-        text = "\n".join((call.account_id, call.extension_id, *sorted(numbers)))
-        return keys.pair(hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest())
+    def _key(self, number: str) -> str:
+        return keys.pair(hmac.new(self._secret, number.encode(), hashlib.sha256).hexdigest())

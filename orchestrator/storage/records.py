@@ -5,8 +5,11 @@ fields say the same again, one fact each, for readers that cannot take JSON apar
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import structlog
 
 from orchestrator.domain.calls import Call, Cancel, Change, Endpoint, Reason
 from orchestrator.domain.clock import from_rfc3339, rfc3339
@@ -14,6 +17,8 @@ from orchestrator.domain.documents import document
 from orchestrator.domain.events import SCHEMA_VERSION
 from orchestrator.domain.status import Reading
 from orchestrator.domain.words import CancelOutcome, Outcome, State
+
+log = structlog.get_logger(__name__)
 
 _PRIVATE = {
     "accountId": "account_id",
@@ -35,6 +40,11 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 def as_json(value: Any) -> str:
     """Compact JSON, text as it is."""
     return _ENCODER.encode(value)
+
+
+def from_json(text: str | bytes) -> Any:
+    """What `as_json` wrote."""
+    return json.loads(text)
 
 
 def shown_json(call: Call) -> str:
@@ -169,6 +179,16 @@ def event_items(change: Change, shown: str, now: int) -> list[str | int]:
         "data": shown,
     }
     return [part for item in fields.items() for part in item]
+
+
+def readable(call_id: str, values: Sequence[bytes]) -> Record | None:
+    """The record in (document, private, revision); None, and a log line, for one that cannot be
+    read: a newer version's, as long as both run."""
+    try:
+        return Record(call_of(values[0], values[1]), int(values[2]))
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("record_not_readable", call=call_id, error=type(error).__name__)
+        return None
 
 
 def call_of(document_json: bytes, private_json: bytes) -> Call:

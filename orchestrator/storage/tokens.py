@@ -22,10 +22,8 @@ class RedisTokens:
     async def acquire(self, credential: str, owner: str, seconds: float) -> bool:
         """Whether `owner` may log in now; nobody else may for `seconds`."""
         lease = round(seconds * 1000)
-        answer = await self._commands.execute(
-            "SET", keys.login(credential), owner, "NX", "PX", lease
-        )
-        return answer is not None
+        answer = await self._commands.run(scripts.ACQUIRE, [keys.login(credential)], owner, lease)
+        return bool(answer[0])
 
     async def release(self, credential: str, owner: str) -> None:
         """Gives the right back, if it is still `owner`'s."""

@@ -1,14 +1,23 @@
 """What the sweep asks of Redis: what was left behind, and what is too old to keep."""
 
 import asyncio
+from dataclasses import dataclass
 
 from orchestrator.domain.words import State
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.calls import JobEntry
 from orchestrator.storage.connection import Commands
-from orchestrator.storage.records import Record, call_of
+from orchestrator.storage.records import Record, readable
 
 _CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Calls of an index, and how many members they stand for, unreadable ones included."""
+
+    records: list[Record]
+    size: int
 
 
 class Upkeep:
@@ -19,8 +28,8 @@ class Upkeep:
 
     async def may_sweep(self, owner: str, lease_ms: int) -> bool:
         """Whether `owner` is the one that sweeps now; nobody else does for `lease_ms`."""
-        answer = await self._commands.execute("SET", keys.SWEEP, owner, "NX", "PX", lease_ms)
-        return answer is not None
+        answer = await self._commands.run(scripts.ACQUIRE, [keys.SWEEP], owner, lease_ms)
+        return bool(answer[0])
 
     async def overdue_placings(self) -> list[str]:
         """The calls whose placing lease has ended, by Redis's clock."""
@@ -32,10 +41,10 @@ class Upkeep:
         return [member.decode() for member in members]
 
     async def forget_placing(self, call_id: str) -> None:
-        """Drops a placing lease that no call holds."""
-        await self._commands.execute("ZREM", keys.PLACINGS, call_id)
+        """Drops a placing lease that has ended; one that was taken anew meanwhile stays."""
+        await self._commands.run(scripts.FORGET_PLACING, [keys.PLACINGS], call_id)
 
-    async def calls_in(self, state: State, before: int, offset: int) -> list[Record]:
+    async def calls_in(self, state: State, before: int, offset: int) -> Chunk:
         """Calls in a state that were accepted `before` (ms), oldest first, from `offset` on.
 
         A member of the index whose record is gone is dropped from it.
@@ -54,7 +63,9 @@ class Upkeep:
         gone = [member for member, row in zip(members, rows, strict=True) if row[0] is None]
         if gone:
             await self._commands.execute("ZREM", index, *gone)
-        return [Record(call_of(row[0], row[1]), int(row[2])) for row in rows if row[0] is not None]
+        found = zip(members, rows, strict=True)
+        records = [readable(member.decode(), row) for member, row in found if row[0] is not None]
+        return Chunk([record for record in records if record is not None], len(members) - len(gone))
 
     async def ensure_look(self, call_id: str) -> bool:
         """Puts a live call into the due-set; False where it was there."""

@@ -7,7 +7,9 @@ from collections import Counter
 from orchestrator.runtime import FrontEnd
 from tests.harness.clients import accept, reaches, shown, told
 from tests.harness.processes import Fleet
+from tests.harness.proxy import proxied
 from tests.harness.simulated import Simulated
+from tests.harness.waiting import wait_until
 
 CALLEE = "+16505550126"
 
@@ -71,6 +73,31 @@ async def test_a_cancel_during_the_post_is_carried_out_when_the_answer_is_there(
     assert (await front.service.cancel("~", "~", call_id)).snapshot.state.value == "placing"
     call = await reaches(front, call_id, "ended")
     assert (call["outcome"], call["cancel"]["outcome"]) == ("cancelled", "cancelled")
+
+
+async def test_a_cancel_during_a_post_that_is_turned_away_is_never_placed(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    await simulated.fault(
+        operation="make",
+        kind="status",
+        status=429,
+        errorCode="CMN-301",
+        headers={"Retry-After": "1"},
+        times=1,
+    )
+    async with proxied(simulated.url, "http") as slow:
+        slow.hold_replies_after("POST /restapi")
+        fleet.worker(RC_SERVER_URL=slow.url)
+        call_id = await accept(front, CALLEE)
+        await wait_until(slow.held.is_set)
+        await front.service.cancel("~", "~", call_id)
+        slow.let_go()
+        call = await reaches(front, call_id, "ended")
+        assert (call["outcome"], call["placedAt"]) == ("cancelled", None)
+        later = await accept(front, "+16505550110")
+        await reaches(front, later, "ended")
+    assert await simulated.dialled(CALLEE) == []
 
 
 async def test_a_delete_that_fails_is_made_again(

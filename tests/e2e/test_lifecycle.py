@@ -63,9 +63,9 @@ async def test_a_call_that_no_source_knows_any_more_ends_unknown(
     await simulated.fault(
         operation="call-log", kind="status", times=None, status=503, errorCode="CMN-211"
     )
-    fleet.worker()
+    fleet.worker(RINGOUT_CADENCE_FACTOR="0.02")
     call_id = await accept(front, "+16505550127")
-    call = await reaches(front, call_id, "ended", seconds=30)
+    call = await reaches(front, call_id, "ended", seconds=40)
     assert call["outcome"] == "unknown"
 
 

@@ -184,6 +184,37 @@ async def test_redis_killed_and_restarted_loses_nothing_and_rings_nobody_twice(
     assert completed == len(dialled)
 
 
+async def test_sigterm_ends_a_worker_in_time_while_redis_is_frozen(
+    own_redis: RedisServer,
+    own_fleet: Fleet,
+    own_front: FrontEnd,
+    session: aiohttp.ClientSession,
+) -> None:
+    simulated = Simulated(session, own_fleet.environment["RC_SERVER_URL"])
+    await simulated.fault(operation="make", kind="delay", ms=500, times=1)
+    worker = own_fleet.worker()
+    call_id = await accept(own_front, CALLEE)
+    await reaches(own_front, call_id, "placing")
+    own_redis.freeze()
+    assert await asyncio.to_thread(worker.terminate, 30.0) in (0, 1)
+    own_redis.thaw()
+
+
+async def test_a_record_that_cannot_be_read_stops_nobody(
+    own_fleet: Fleet, own_front: FrontEnd
+) -> None:
+    worker = own_fleet.worker()
+    strange = await accept(own_front, "+16505550126")
+    await reaches(own_front, strange, "connected")
+    redis = own_front.backend.commands.redis
+    key = "ringout:v1:{ringout}:call:" + strange
+    await redis.execute_command("HSET", key, "document", '{"state":"parked"}')  # type: ignore[no-untyped-call]
+    await wait_until(lambda: any("record_not_readable" in line for line in worker.errors))
+    call_id = await accept(own_front, CALLEE)
+    assert (await reaches(own_front, call_id, "ended"))["outcome"] == "completed"
+    assert worker.code is None
+
+
 async def test_without_redis_a_front_end_says_so_within_two_seconds(
     own_redis: RedisServer, own_front: FrontEnd
 ) -> None:

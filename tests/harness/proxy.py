@@ -11,7 +11,7 @@ class Proxy:
 
     `hold_requests_with(text)`: a request holding the text, and all after it, is not forwarded.
     `hold_replies_after(text)`: the request is forwarded, its reply and all after it are not.
-    `held` is set once something was held back.
+    `held` is set once something was held back; `let_go` ends the holding of replies.
     """
 
     def __init__(self, target: str) -> None:
@@ -21,6 +21,7 @@ class Proxy:
         self._reply_mark: bytes | None = None
         self.held = asyncio.Event()
         self.url = ""
+        self._gates: list[asyncio.Event] = []
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -32,6 +33,12 @@ class Proxy:
         """From now on."""
         self._reply_mark = text.encode()
 
+    def let_go(self) -> None:
+        """Replies pass again."""
+        self._reply_mark = None
+        for gate in self._gates:
+            gate.set()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         with suppress(OSError):
@@ -39,6 +46,7 @@ class Proxy:
             self._writers |= {writer, back}
             gate = asyncio.Event()
             gate.set()
+            self._gates.append(gate)
             pumps = [self._requests(reader, back, gate), self._replies(there, writer, gate)]
             self._tasks |= {asyncio.create_task(pump) for pump in pumps}
 

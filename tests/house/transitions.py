@@ -39,7 +39,7 @@ def _observed(reading: Reading) -> Step:
 def _steps() -> Iterator[Step]:
     yield lambda call: calls.expired(call, _NOW)
     yield lambda call: calls.placing(call, _NOW, _FENCE)
-    yield lambda call: calls.released(call, _FENCE)
+    yield lambda call: calls.released(call, _NOW, _FENCE)
     yield lambda call: calls.refused(call, _NOW, _FENCE, _REFUSAL)
     yield lambda call: calls.unconfirmed(call, "code", "Message.")
     yield lambda call: calls.cancelled(call, _NOW)

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from arq.utils import timestamp_ms
 from arq.worker import Function, func
 from redis.asyncio import Redis
 
@@ -43,7 +44,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def start(redis: Redis, redis_url: str) -> AsyncIterator[Callable[[Work], WokenWorker]]:
-    running: list[tuple[WokenWorker, list[asyncio.Task[None]]]] = []
+    running: list[tuple[WokenWorker, Wake, list[asyncio.Task[None]]]] = []
     listener = connect(redis_url, WORKER)
 
     def starter(work: Work) -> WokenWorker:
@@ -53,16 +54,14 @@ async def start(redis: Redis, redis_url: str) -> AsyncIterator[Callable[[Work], 
             Commands(redis, WORKER), wake, functions=functions, max_jobs=50, job_timeout=30
         )
         tasks = [asyncio.create_task(wake.listen()), asyncio.create_task(worker.async_run())]
-        running.append((worker, tasks))
+        running.append((worker, wake, tasks))
         return worker
 
     yield starter
-    for worker, tasks in running:
+    for worker, wake, tasks in running:
         worker.stop()
-        await tasks[1]
-        tasks[0].cancel()
-        with suppress(asyncio.CancelledError):
-            await tasks[0]
+        wake.stop()
+        await asyncio.gather(*tasks)
     await listener.aclose()
 
 
@@ -113,6 +112,27 @@ async def test_a_job_that_asks_for_later_is_run_later_and_gives_its_slot_back(
     first, second, third = seen.of("c0")
     assert second - first >= 0.29
     assert third - second >= 0.29
+
+
+async def test_later_is_measured_by_the_server_s_clock(
+    redis: Redis, start: Callable[[Work], WokenWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose clock is behind would find its own job due at once, again and again."""
+    seen = Seen()
+
+    async def work(ctx: dict[Any, Any], call_id: str) -> None:
+        seen.starts.append((call_id, asyncio.get_running_loop().time()))
+        if ctx["job_try"] < 3:
+            raise again_in(0.4)
+
+    behind = timestamp_ms
+    monkeypatch.setattr("arq.worker.timestamp_ms", lambda: behind() - 20_000)
+    monkeypatch.setattr("workers.queue.timestamp_ms", lambda: behind() - 20_000)
+    start(work)
+    await enqueue(redis, "c")
+    await wait_until(lambda: len(seen.starts) >= 3)
+    gaps = [later - one for (_, one), (_, later) in pairwise(seen.starts)]
+    assert all(0.35 <= gap <= 3 for gap in gaps)
 
 
 async def test_a_deferred_job_starts_when_it_is_due(

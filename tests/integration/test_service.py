@@ -11,9 +11,12 @@ from orchestrator.domain import calls
 from orchestrator.domain.errors import (
     CallNotFound,
     CallWithdrawn,
+    RingOutError,
     UpstreamFailed,
+    UpstreamGated,
     UpstreamGone,
     UpstreamRefused,
+    UpstreamUnavailable,
 )
 from orchestrator.domain.status import NOT_SPOKEN, Reading
 from orchestrator.jobs import follow_ups
@@ -132,15 +135,49 @@ async def test_many_who_insist_make_one_live_read(service: CallService, source: 
     assert all(glance.live for glance in glances)
 
 
-async def test_one_live_read_that_fails_does_not_bind_the_next(
+@pytest.mark.parametrize(
+    "error",
+    [
+        UpstreamFailed("502"),
+        UpstreamGated("gated", 7),
+        UpstreamUnavailable("away", 3),
+        UpstreamRefused(403, "CMN-401", "no"),
+    ],
+    ids=lambda error: error.code,
+)
+async def test_a_live_read_that_fails_fails_once_for_all(
+    service: CallService, source: Source, error: RingOutError
+) -> None:
+    call_id = await ring(service)
+    source.reading = error
+    reads = [service.read("~", "~", call_id, fresh=True) for _ in range(20)]
+    failures = await asyncio.gather(*reads, return_exceptions=True)
+    assert source.asked == 1
+    assert {type(failure) for failure in failures} == {type(error)}
+    for failure in failures:
+        assert isinstance(failure, type(error))
+        for name in ("retry_after", "http_status", "error_code"):
+            assert getattr(failure, name, None) == getattr(error, name, None)
+    source.reading = CONNECTED
+    redis = service.store.commands.redis
+    await redis.delete(*await redis.keys("*glance*"))
+    assert (await service.read("~", "~", call_id, fresh=True)).snapshot.state.value == "connected"
+
+
+async def test_a_reader_that_goes_away_leaves_the_read_to_the_next(
     service: CallService, source: Source
 ) -> None:
     call_id = await ring(service)
-    source.reading = UpstreamFailed("502")
-    with pytest.raises(UpstreamFailed):
-        await service.read("~", "~", call_id, fresh=True)
-    source.reading = CONNECTED
-    assert (await service.read("~", "~", call_id, fresh=True)).snapshot.state.value == "connected"
+    source.may_answer.clear()
+    first = asyncio.create_task(service.read("~", "~", call_id, fresh=True))
+    await source.was_asked.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    source.may_answer.set()
+    async with asyncio.timeout(5):
+        glance = await service.read("~", "~", call_id, fresh=True)
+    assert glance.snapshot.state.value == "connected"
 
 
 async def test_a_call_is_found_by_either_id_and_only_under_its_path(service: CallService) -> None:
@@ -177,8 +214,9 @@ async def test_a_foreign_ring_out_is_read_live_and_not_kept(
     assert (shown["from"], shown["acceptedAt"], shown["sequence"]) == (None, None, 0)
     assert (await service.page(Wanted(), 10, None)).calls == []
     source.reading = UpstreamGone(404, "CMN-102", "not found")
-    with pytest.raises(CallNotFound):
-        await service.read("~", "~", "s-other")
+    for _ in range(2):
+        with pytest.raises(CallNotFound):
+            await service.read("~", "~", "s-other")
 
 
 async def test_a_foreign_ring_out_that_is_cancelled_becomes_one_call(

@@ -82,7 +82,7 @@ async def test_every_field_of_a_call_survives(store: CallStore) -> None:
         lambda c: calls.cancelled(c, now()),
         lambda c: calls.placed(c, now(), "fence", "s-1", NOT_SPOKEN),
         lambda c: calls.delete_accepted(c, now()),
-        lambda c: calls.session_found(c, "s-2"),
+        lambda c: calls.session_found(c, now(), "s-2"),
         lambda c: calls.observed(c, Reading("CannotReach", "Success", "?"), now(), now()),
         lambda c: calls.observed(c, Reading("Success", "Success", "Busy"), now(), now()),
     ]

@@ -73,6 +73,10 @@ class Life(RuleBasedStateMachine):
         self.call = after
         self.seen.append(after)
 
+    @property
+    def is_lost(self) -> bool:
+        return self.call.state is State.UNCONFIRMED
+
     @rule(by=st.integers(1, 40_000))
     def time_passes(self, by: int) -> None:
         self.now += by
@@ -81,6 +85,7 @@ class Life(RuleBasedStateMachine):
     def a_worker_takes_the_fence_and_posts(self, token: str) -> None:
         change = calls.placing(self.call, self.now, token)
         if change is not None:
+            assert self.call.cancel is None, "a call that was cancelled is placed"
             assert self.call.fence == ""
             assert self.now < self.call.expires_at
             self.posts += 1
@@ -88,9 +93,10 @@ class Life(RuleBasedStateMachine):
 
     @rule(token=st.sampled_from(["a", "b", "c"]))
     def nothing_was_sent(self, token: str) -> None:
-        change = calls.released(self.call, token)
+        change = calls.released(self.call, self.now, token)
         if change is not None:
             self.posts -= 1
+            assert change.call.is_over == (self.call.cancel_pending or self.is_lost)
         self._apply(change)
 
     @rule(token=st.sampled_from(["a", "b", "c"]), reading=READINGS)
@@ -135,6 +141,10 @@ class Life(RuleBasedStateMachine):
         reason = Reason("call_log", "so it says")
         self._apply(calls.found_over(self.call, self.now, "s-1", outcome, reason))
 
+    @rule(reading=READINGS)
+    def it_is_seen_again(self, reading: Reading) -> None:
+        self._apply(calls.reappeared(self.call, reading, self.now, self.now))
+
     @rule()
     def nothing_is_found(self) -> None:
         self._apply(calls.not_found(self.call, self.now, Reason("not_found", "no trace")))
@@ -169,7 +179,7 @@ def test_a_late_answer_is_believed_and_a_stranger_s_is_not() -> None:
 
 def test_a_released_call_is_placed_again_without_moving_back() -> None:
     held = done(calls.placing(new(), 1_500, "f"))
-    free = done(calls.released(held, "f"))
+    free = done(calls.released(held, 1_600, "f"))
     assert (free.state, free.sequence, free.may_be_placed) == (State.PLACING, 2, True)
     again = calls.placing(free, 2_000, "g")
     assert again is not None
@@ -225,6 +235,34 @@ def test_a_call_that_rings_on_after_an_accepted_delete_was_cancelled_too_late() 
     assert later.event is EventType.RINGING
     assert later.call.cancel is not None
     assert later.call.cancel.outcome is CancelOutcome.TOO_LATE
+
+
+def test_a_cancel_during_a_post_that_did_nothing_ends_the_call() -> None:
+    held = done(calls.placing(new(), 1_500, "f"))
+    asked = done(calls.cancelled(held, 1_600))
+    assert asked.state is State.PLACING
+    over = done(calls.released(asked, 1_700, "f"))
+    assert (over.outcome, over.placed_at) == (Outcome.CANCELLED, None)
+
+
+def test_a_post_that_did_nothing_after_the_call_was_given_up_ends_it() -> None:
+    lost = done(calls.unconfirmed(done(calls.placing(new(), 1_500, "f")), "c", "m"))
+    over = done(calls.released(lost, 9_000, "f"))
+    assert (over.outcome, over.reason and over.reason.code) == (Outcome.FAILED, "not_sent")
+
+
+def test_an_end_is_believed_whatever_the_clocks_and_the_other_leg_say() -> None:
+    ahead = done(calls.observed(ringing(), Reading("x", "Success", "InProgress"), 9_000, 9_000))
+    over = done(calls.observed(ahead, Reading("Success", "Finished", "Finished"), 3_000, 3_000))
+    assert over.is_over
+    unlisted = done(calls.observed(ahead, Reading("x", "Hangup", "Busy"), 9_100, 9_100))
+    assert unlisted.outcome is Outcome.BUSY
+
+
+def test_a_clock_that_is_ahead_stops_nobody_from_looking() -> None:
+    ahead = done(calls.observed(ringing(), Reading("x", "Success", "InProgress"), 90_000, 90_000))
+    seen = done(calls.observed(ahead, Reading("Success", "Success", "Success"), 4_000, 4_000))
+    assert seen.state is State.CONNECTED
 
 
 def test_a_call_gone_after_an_accepted_delete_was_cancelled() -> None:

@@ -29,10 +29,14 @@ def test_what_does_not_fit_is_left(other: CallRecord) -> None:
     assert candidates([other], SOUGHT) == []
 
 
-def test_two_sessions_are_two_candidates_and_a_bound_one_is_none() -> None:
-    twin = replace(RECORD, session_id="s-2")
-    assert len(candidates([RECORD, twin], SOUGHT)) == 2
-    assert candidates([RECORD, twin], SOUGHT, bound={"s-1"}) == [twin]
+def test_two_sessions_are_two_candidates() -> None:
+    assert len(candidates([RECORD, replace(RECORD, session_id="s-2")], SOUGHT)) == 2
+
+
+def test_a_record_without_a_result_tells_of_a_call_that_goes_on() -> None:
+    assert replace(RECORD, result="").is_live
+    assert replace(RECORD, result="In Progress").is_live
+    assert not RECORD.is_live
 
 
 def test_a_known_session_is_found_whatever_else_it_shows() -> None:

@@ -21,11 +21,31 @@ def _load(name: str) -> Script:
 
 
 ACCEPT = _load("accept")
+ACQUIRE = _load("acquire")
 CHANGE = _load("change")
-CLAIM_LOOKS = _load("claim_looks")
-POSTPONE_LOOK = _load("postpone_look")
 CLAIM_JOBS = _load("claim_jobs")
+CLAIM_LOOKS = _load("claim_looks")
+CLOSE_GATE = _load("close_gate")
 ENQUEUE = _load("enqueue")
+FORGET_PLACING = _load("forget_placing")
+NOTE_PAIR = _load("note_pair")
+POSTPONE_LOOK = _load("postpone_look")
+PUT_HASH = _load("put_hash")
 RELEASE = _load("release")
+RETRY_JOB = _load("retry_job")
 
-ALL = (ACCEPT, CHANGE, CLAIM_LOOKS, POSTPONE_LOOK, CLAIM_JOBS, ENQUEUE, RELEASE)
+ALL = (
+    ACCEPT,
+    ACQUIRE,
+    CHANGE,
+    CLAIM_JOBS,
+    CLAIM_LOOKS,
+    CLOSE_GATE,
+    ENQUEUE,
+    FORGET_PLACING,
+    NOTE_PAIR,
+    POSTPONE_LOOK,
+    PUT_HASH,
+    RELEASE,
+    RETRY_JOB,
+)

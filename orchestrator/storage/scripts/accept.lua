@@ -43,6 +43,7 @@ redis.call('ZADD', KEYS[4], ARGV[7], ARGV[1])
 redis.call('ZADD', KEYS[5], ARGV[7], ARGV[1])
 if ARGV[13] == '1' then
   redis.call('ZADD', KEYS[6], ARGV[7], ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', ARGV[7] - ARGV[6] * 1000)
   redis.call('EXPIRE', KEYS[6], ARGV[6])
 end
 redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[10], '*', unpack(ARGV, last + 1))
