@@ -1,9 +1,11 @@
 """What all storeys of tests share: a real server, the simulator, processes."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
+import hypothesis
 import pytest
 import redis
 
@@ -13,6 +15,16 @@ from tests.harness import leaks
 from tests.harness.processes import Fleet
 from tests.harness.redis import RedisServer
 from tests.harness.simulated import Simulated
+
+# Other processes share the machine: how long an example takes says nothing about the code. In CI
+# the same examples are tried each time.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
