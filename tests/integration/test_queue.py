@@ -12,12 +12,14 @@ from arq.utils import timestamp_ms
 from arq.worker import Function, func
 from redis.asyncio import Redis
 
-from orchestrator.jobs import Job, Kind, deserialized, serialized
+from orchestrator.jobs import Job, Kind, deserialized, follow_ups, serialized
 from orchestrator.runtime import now
 from orchestrator.storage import keys, scripts
+from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
 from orchestrator.storage.upkeep import Upkeep
 from tests.harness.waiting import wait_until
+from tests.integration.test_store import REQUEST, new
 from workers.context import again_in
 from workers.queue import Wake, WokenWorker
 
@@ -133,6 +135,19 @@ async def test_later_is_measured_by_the_server_s_clock(
     await wait_until(lambda: len(seen.starts) >= 3)
     gaps = [later - one for (_, one), (_, later) in pairwise(seen.starts)]
     assert all(0.35 <= gap <= 3 for gap in gaps)
+
+
+async def test_the_worker_is_woken_not_polled_into_life(
+    redis: Redis, start: Callable[[Work], WokenWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a fallback of a minute nothing but the message starts a job."""
+    monkeypatch.setattr("workers.queue._FALLBACK_S", 60.0)
+    seen = Seen()
+    start(noting(seen))
+    store = CallStore(Commands(redis, WORKER), now, follow_ups(), StoreOptions())
+    for number in range(5):
+        await store.accept(new(number), REQUEST)
+        await wait_until(lambda: seen.of(f"call_{number}"))  # noqa: B023 - waited for here
 
 
 async def test_a_deferred_job_starts_when_it_is_due(
