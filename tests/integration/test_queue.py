@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -47,7 +47,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def start(redis: Redis, redis_url: str) -> AsyncIterator[Callable[[Work], WokenWorker]]:
     running: list[tuple[WokenWorker, Wake, list[asyncio.Task[None]]]] = []
-    listener = connect(redis_url, WORKER)
+    listener = connect(redis_url, replace(WORKER, answer=60.0))
 
     def starter(work: Work) -> WokenWorker:
         functions: list[Function] = [func(work, name="place")]  # type: ignore[arg-type]
