@@ -140,8 +140,9 @@ async def test_later_is_measured_by_the_server_s_clock(
 async def test_the_worker_is_woken_not_polled_into_life(
     redis: Redis, start: Callable[[Work], WokenWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a fallback of a minute nothing but the message starts a job."""
+    """With a fallback and leases of a minute nothing but the message starts a job."""
     monkeypatch.setattr("workers.queue._FALLBACK_S", 60.0)
+    monkeypatch.setattr("workers.queue.LEASE_MS", 60_000)
     seen = Seen()
     start(noting(seen))
     store = CallStore(Commands(redis, WORKER), now, follow_ups(), StoreOptions())
