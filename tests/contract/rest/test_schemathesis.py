@@ -1,10 +1,10 @@
 """Generated requests against a running REST process, with a worker and a simulator behind it.
 
 Every answer must be in the OpenAPI document, and none a 5xx. A plain test run sends a few hundred
-requests, the same ones each time. `RINGOUT_TEST_FUZZ_CASES=10000` sends that many, other ones each
+requests, the same ones each time. `TESTS_FUZZ_CASES=10000` sends that many, other ones each
 time; the seed is in the output:
 
-    RINGOUT_TEST_FUZZ_CASES=10000 python -m pytest tests/contract/rest/test_schemathesis.py -s
+    TESTS_FUZZ_CASES=10000 python -m pytest tests/contract/rest/test_schemathesis.py -s
 
 Two of schemathesis's checks do not apply. RingCentral may refuse what the document allows, so that
 not all valid data is accepted. And a call that was cancelled can still be read.
@@ -21,8 +21,8 @@ import pytest
 from tests.harness.processes import Fleet
 
 FEW = 300
-CASES = int(os.environ.get("RINGOUT_TEST_FUZZ_CASES", FEW))
-CASES_OF_AN_EXAMPLE = 8
+CASES = int(os.environ.get("TESTS_FUZZ_CASES", FEW))
+CASES_OF_AN_EXAMPLE = 6
 """At least so many requests come of one more `--max-examples`, over all operations."""
 
 OPTIONS = (
