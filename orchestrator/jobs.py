@@ -20,11 +20,12 @@ class Kind(StrEnum):
     PLACE = "place"
     CANCEL = "cancel"
     RECONCILE = "reconcile"
+    DELIVER = "deliver"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A unit of work for one call, to be started `wait` milliseconds from now."""
+    """A unit of work for one call (or delivery), to be started `wait` milliseconds from now."""
 
     kind: Kind
     call_id: str

@@ -12,19 +12,27 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from orchestrator import __version__
+from orchestrator.delivery.targets import Targets
 from orchestrator.domain.errors import StorageUnavailable
-from orchestrator.jobs import follow_ups
+from orchestrator.jobs import Job, Kind, follow_ups
+from orchestrator.metrics import ProcessMetrics
 from orchestrator.service.calls import CallService, ServiceOptions
+from orchestrator.service.webhooks import WebhookService
 from orchestrator.settings import Settings
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import FRONT_END, Commands, Patience, connect, disconnect
+from orchestrator.storage.deliveries import DeliveryStore
+from orchestrator.storage.delivery_list import DeliveryList
+from orchestrator.storage.dispatching import Dispatching
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
 from orchestrator.storage.listing import CallList
 from orchestrator.storage.tokens import RedisTokens
+from orchestrator.storage.webhooks import WebhookStore
 from orchestrator.telephony.auth import JwtTokens, StaticToken, Tokens
 from orchestrator.telephony.client import RingCentral
+from orchestrator.telephony.ports import Observer, Unobserved
 
 CREDENTIAL = "default"
 _BLOCKING = Patience(connect=2.0, answer=6.0, retries=0, deadline=10.0)
@@ -34,6 +42,11 @@ _PLACING_MARGIN_S = 5
 def now() -> int:
     """The system's clock: milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def delivery_job(at: int) -> str:
+    """A delivery's job as arq reads it, with `@` where its argument goes."""
+    return Job(Kind.DELIVER, "@").encoded(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +68,12 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class FrontEnd:
-    """What a front end needs: the service, and whether its Redis is there."""
+    """What a front end needs: the service, whether its Redis is there, and what it counts."""
 
     service: CallService
+    webhooks: WebhookService
     backend: Backend
+    metrics: ProcessMetrics
 
 
 @asynccontextmanager
@@ -74,6 +89,7 @@ async def backend(settings: Settings, patience: Patience) -> AsyncIterator[Backe
             retention=settings.retention,
             live=settings.longest_call + settings.retention,
             events_kept=settings.events_kept,
+            events_max_age=settings.events_max_age,
             placing_lease=round((settings.upstream_timeout + _PLACING_MARGIN_S) * 1000),
             first_look=round(700 * settings.cadence_factor),
         )
@@ -81,7 +97,7 @@ async def backend(settings: Settings, patience: Patience) -> AsyncIterator[Backe
         yield Backend(commands, store, blocking)
 
 
-def tokens(settings: Settings, commands: Commands) -> Tokens:
+def tokens(settings: Settings, commands: Commands, observer: Observer) -> Tokens:
     """The way to RingCentral's bearer token that the settings give."""
     if settings.api_key is not None:
         return StaticToken(settings.api_key.get_secret_value())
@@ -95,6 +111,7 @@ def tokens(settings: Settings, commands: Commands) -> Tokens:
         store=RedisTokens(commands),
         budget=RedisBudget(commands),
         credential=CREDENTIAL,
+        observer=observer,
     )
 
 
@@ -105,24 +122,44 @@ def pair_secret(settings: Settings) -> bytes:
     return hashlib.sha256(f"ringout pairs\n{text}".encode()).digest()
 
 
-def ringcentral(settings: Settings, commands: Commands) -> RingCentral:
-    """A client of RingCentral, to be entered as a context."""
+def ringcentral(
+    settings: Settings, commands: Commands, observer: Observer | None = None
+) -> RingCentral:
+    """A client of RingCentral, to be entered as a context; the observer hears of its requests."""
+    told = observer or Unobserved()
     return RingCentral(
         server_url=settings.server_url,
-        tokens=tokens(settings, commands),
+        tokens=tokens(settings, commands, told),
         budget=RedisBudget(commands),
         credential=CREDENTIAL,
         timeout=settings.upstream_timeout,
         user_agent=f"RingOutOrchestrator/{__version__}",
+        observer=told,
+    )
+
+
+def _callbacks(settings: Settings) -> Targets | None:
+    return settings.webhook_targets if settings.callback_secret is not None else None
+
+
+def _webhook_service(settings: Settings, parts: Backend) -> WebhookService:
+    return WebhookService(
+        webhooks=WebhookStore(parts.commands),
+        deliveries=DeliveryStore(parts.commands, now, delivery_job),
+        listing=DeliveryList(parts.commands),
+        dispatching=Dispatching(parts.commands, parts.blocking, now, delivery_job),
+        targets=settings.webhook_targets,
+        clock=now,
     )
 
 
 @asynccontextmanager
 async def front_end(settings: Settings) -> AsyncIterator[FrontEnd]:
     """The service that REST and MCP share."""
+    metrics = ProcessMetrics()
     async with (
         backend(settings, FRONT_END) as parts,
-        ringcentral(settings, parts.commands) as source,
+        ringcentral(settings, parts.commands, metrics.upstream) as source,
     ):
         feed = Feed(parts.blocking)
         service = CallService(
@@ -132,9 +169,9 @@ async def front_end(settings: Settings) -> AsyncIterator[FrontEnd]:
             feed=feed,
             source=source,
             clock=now,
-            options=ServiceOptions(base_url=settings.base_url),
+            options=ServiceOptions(base_url=settings.base_url, callbacks=_callbacks(settings)),
         )
         try:
-            yield FrontEnd(service, parts)
+            yield FrontEnd(service, _webhook_service(settings, parts), parts, metrics)
         finally:
             await feed.close()

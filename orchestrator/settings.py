@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestrator.delivery.signing import is_secret
+
 OURS = "RINGOUT_"
 SIMULATORS = "RINGOUT_SIMULATOR_"
 """The simulator reads these itself and answers for them."""
@@ -50,6 +52,18 @@ def _host_list(text: str) -> str:
 def _state_keys(text: SecretStr | None) -> SecretStr | None:
     if text is not None and any(len(key) < 32 for key in text.get_secret_value().split(",")):
         raise ValueError("must be keys of at least 32 characters, separated by commas")
+    return text
+
+
+def _ladder(text: str) -> str:
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,3})?(,\d{1,6}(\.\d{1,3})?){0,19}", text):
+        raise ValueError("must be 1 to 20 numbers of seconds, separated by commas")
+    return text
+
+
+def _callback_secret(text: SecretStr | None) -> SecretStr | None:
+    if text is not None and not is_secret(text.get_secret_value()):
+        raise ValueError("must be whsec_ and the base64 of 24 to 64 bytes")
     return text
 
 
@@ -150,12 +164,74 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="About how many events the stream keeps.",
     )
+    events_max_age: int = Field(
+        7 * 86_400,
+        alias="RINGOUT_EVENTS_MAX_AGE",
+        ge=3_600,
+        le=365 * 86_400,
+        description="About how long the stream keeps an event, where not dropped by count before.",
+    )
+    sse_clients: int = Field(
+        1_000,
+        alias="RINGOUT_SSE_CLIENTS",
+        ge=1,
+        le=100_000,
+        description="How many event streams one REST process has open at the same time.",
+    )
     worker_jobs: int = Field(
         200,
         alias="RINGOUT_WORKER_JOBS",
         ge=1,
         le=5_000,
         description="How many jobs one worker runs at the same time.",
+    )
+    worker_metrics_host: str = Field(
+        "127.0.0.1", alias="RINGOUT_WORKER_METRICS_HOST", description="Worker's metrics: address."
+    )
+    worker_metrics_port: Port = Field(
+        0,
+        alias="RINGOUT_WORKER_METRICS_PORT",
+        description="Worker's metrics and probes: port; 0 for none.",
+    )
+    webhook_targets: Literal["public", "private", "any"] = Field(
+        "public",
+        alias="RINGOUT_WEBHOOK_TARGETS",
+        description="Where webhooks may be sent: public is the internet alone, private also "
+        "one's own network (and http URLs), any also loopback and link-local addresses.",
+    )
+    webhook_timeout: float = Field(
+        15.0,
+        alias="RINGOUT_WEBHOOK_TIMEOUT",
+        ge=0.1,
+        le=20,
+        description="How long one attempt at a delivery may take.",
+    )
+    webhook_ladder: Annotated[str, AfterValidator(_ladder)] = Field(
+        "5,30,120,600,3600,21600,86400",
+        alias="RINGOUT_WEBHOOK_LADDER",
+        description="The waits after failed attempts at a delivery; after the last it is dead.",
+    )
+    webhook_disable_after: int = Field(
+        86_400,
+        alias="RINGOUT_WEBHOOK_DISABLE_AFTER",
+        ge=0,
+        le=30 * 86_400,
+        description="A webhook is disabled when it has only failed for this long, at least 50 "
+        "times.",
+    )
+    webhook_kept: int = Field(
+        86_400,
+        alias="RINGOUT_WEBHOOK_KEPT",
+        ge=60,
+        le=30 * 86_400,
+        description="How long a delivery that was made can be seen; a dead one is kept as long as "
+        "a call.",
+    )
+    callback_secret: Annotated[SecretStr | None, AfterValidator(_callback_secret)] = Field(
+        None,
+        alias="RINGOUT_CALLBACK_SECRET",
+        description="Signs what is sent to a call's callbackUrl: whsec_ and base64; without it "
+        "no call may have one.",
     )
     cadence_factor: float = Field(
         1.0,
@@ -182,6 +258,11 @@ class Settings(BaseSettings):
             if ":" in host
             else f"http://{host}:{self.rest_port}"
         )
+
+    @property
+    def ladder(self) -> tuple[float, ...]:
+        """The waits after failed attempts at a delivery."""
+        return tuple(float(step) for step in self.webhook_ladder.split(","))
 
     @property
     def sentinels(self) -> list[tuple[str, int]]:

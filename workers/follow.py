@@ -68,6 +68,11 @@ class Follower:
         self._is_stopping = True
         self._nudged.set()
 
+    @property
+    def under_way(self) -> int:
+        """How many looks are being made."""
+        return len(self._looks)
+
     async def _claim(self) -> float:
         free = _MOST_AT_ONCE - len(self._looks)
         if free <= 0:

@@ -3,87 +3,129 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 from arq.worker import func
 
-from orchestrator.runtime import CREDENTIAL, backend, now, pair_secret, ringcentral
+from orchestrator.runtime import CREDENTIAL, Backend, backend, now, pair_secret, ringcentral
 from orchestrator.settings import Settings
 from orchestrator.storage.connection import WORKER
 from orchestrator.storage.looks import Looks
 from orchestrator.storage.pairs import Pairs
+from orchestrator.storage.stats import Stats
 from orchestrator.storage.upkeep import Upkeep
+from orchestrator.telephony.client import RingCentral
+from orchestrator.telephony.wire import GROUPS
+from workers import metrics
 from workers.cancel import cancel
 from workers.context import KEY, Ahead, Work
+from workers.deliver import KEY as DELIVERING
+from workers.deliver import deliver
+from workers.delivering import delivering_with, dispatcher_with
 from workers.follow import Follower
 from workers.place import place
+from workers.probes import serving
 from workers.queue import Wake, WokenWorker
 from workers.reconcile import reconcile
+from workers.report import Reporter
 from workers.sweep import Sweeper
 
 log = structlog.get_logger(__name__)
 
-_DRAIN_S = 24.0
+_DRAIN_S = 21.0
 _END_S = 2.0
 _JOB_TIMEOUT_S = 120
 _LOOK_MARGIN_S = 5
 
+Loop = tuple[Callable[[], Coroutine[Any, Any, None]], Callable[[], None]]
+"""What runs until it is told to stop, and what tells it."""
+
 
 async def run(settings: Settings) -> None:
-    """Works until SIGTERM or SIGINT, then finishes what is under way and returns."""
+    """Works until SIGTERM or SIGINT, then finishes what is under way and returns.
+
+    ConfigurationError where the port for metrics cannot be listened on.
+    """
+    stopped = _stopped_by_signals()
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(backend(settings, WORKER))
+        parts.store.told = metrics.changed
+        upstream = await stack.enter_async_context(
+            ringcentral(settings, parts.commands, metrics.PROCESS.upstream)
+        )
+        work = _work_with(settings, parts, upstream)
+        wake = Wake(parts.blocking)
+        worker = _arq_worker(settings, parts, work, wake)
+        follower = Follower(work, round((settings.upstream_timeout + _LOOK_MARGIN_S) * 1000))
+        sweeper = Sweeper(work)
+        dispatcher = dispatcher_with(parts)
+        reporter = Reporter(
+            Stats(parts.commands),
+            now,
+            lambda: {"jobs": worker.job_counter, "looks": follower.under_way},
+            tuple((CREDENTIAL, group) for group in GROUPS),
+        )
+        probes = serving(settings, parts.is_alive, lambda: reporter.is_draining)
+        await stack.enter_async_context(probes)
+        await stack.enter_async_context(reporter.reporting())
+        loops = [
+            (worker.async_run, worker.stop),
+            (sweeper.run, sweeper.stop),
+            (follower.run, follower.stop),
+            (dispatcher.run, dispatcher.stop),
+            (wake.listen, wake.stop),
+        ]
+        await _until_drained(loops, reporter, stopped)
+
+
+def _stopped_by_signals() -> asyncio.Event:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    async with AsyncExitStack() as stack:
-        parts = await stack.enter_async_context(backend(settings, WORKER))
-        upstream = await stack.enter_async_context(ringcentral(settings, parts.commands))
-        ahead = Ahead(parts.store)
-        work = Work(
-            store=parts.store,
-            ahead=ahead,
-            looks=Looks(parts.commands),
-            upkeep=Upkeep(parts.commands),
-            pairs=Pairs(parts.commands, pair_secret(settings)),
-            upstream=upstream,
-            clock=now,
-            credential=CREDENTIAL,
-            factor=settings.cadence_factor,
-            longest_call=settings.longest_call * 1000,
-        )
-        wake = Wake(parts.blocking)
-        worker = WokenWorker(
-            parts.commands,
-            wake,
-            ahead,
-            functions=[func(place), func(cancel), func(reconcile)],
-            ctx={KEY: work},
-            max_jobs=settings.worker_jobs,
-            job_timeout=_JOB_TIMEOUT_S,
-        )
-        follower = Follower(work, round((settings.upstream_timeout + _LOOK_MARGIN_S) * 1000))
-        await _work(worker, follower, Sweeper(work), wake, stopped)
+    return stopped
 
 
-async def _work(
-    worker: WokenWorker, follower: Follower, sweeper: Sweeper, wake: Wake, stopped: asyncio.Event
-) -> None:
-    running = [
-        asyncio.create_task(wake.listen()),
-        asyncio.create_task(worker.async_run()),
-        asyncio.create_task(follower.run()),
-        asyncio.create_task(sweeper.run()),
-    ]
+def _work_with(settings: Settings, parts: Backend, upstream: RingCentral) -> Work:
+    return Work(
+        store=parts.store,
+        ahead=Ahead(parts.store),
+        looks=Looks(parts.commands),
+        upkeep=Upkeep(parts.commands),
+        pairs=Pairs(parts.commands, pair_secret(settings)),
+        upstream=upstream,
+        clock=now,
+        credential=CREDENTIAL,
+        factor=settings.cadence_factor,
+        longest_call=settings.longest_call * 1000,
+    )
+
+
+def _arq_worker(settings: Settings, parts: Backend, work: Work, wake: Wake) -> WokenWorker:
+    return WokenWorker(
+        parts.commands,
+        wake,
+        work.ahead,
+        functions=[func(place), func(cancel), func(reconcile), func(deliver)],
+        ctx={KEY: work, DELIVERING: delivering_with(settings, parts)},
+        max_jobs=settings.worker_jobs,
+        job_timeout=_JOB_TIMEOUT_S,
+    )
+
+
+async def _until_drained(loops: list[Loop], reporter: Reporter, stopped: asyncio.Event) -> None:
+    running = [asyncio.create_task(run()) for run, _ in loops]
     stopping = asyncio.create_task(stopped.wait())
     sys.stdout.write("worker ready\n")
     sys.stdout.flush()
     await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
     log.info("worker_draining")
-    worker.stop()
-    sweeper.stop()
-    follower.stop()
-    wake.stop()
+    reporter.drain()
+    for _, stop in loops:
+        stop()
     _, left = await asyncio.wait(running, timeout=_DRAIN_S)
     stopping.cancel()
     for task in left:

@@ -34,6 +34,7 @@ every job survives."""
 
 _FALLBACK_S = 0.5
 _AFTER_A_FAULT_S = 0.3
+_LAST_WORD_S = 0.5
 _MOST_TRIES = 1_000_000
 
 
@@ -112,6 +113,7 @@ class WokenWorker(Worker):
         self._wait_s = 0.0
         self._scores: dict[str, int] = {}
         self._stopping = False
+        self._hurried = False
 
     async def main(self) -> None:
         """Claims and runs jobs until `stop`."""
@@ -119,8 +121,13 @@ class WokenWorker(Worker):
         while not self._stopping:
             await self._poll_iteration()
         running = [task for task in self.tasks.values() if not task.done()]
-        if running:
-            await asyncio.wait(running)
+        try:
+            if running:
+                await asyncio.wait(running)
+        finally:
+            self._hurried = True
+            for task in running:
+                task.cancel()
         self._reap()
 
     def stop(self) -> None:
@@ -195,8 +202,14 @@ class WokenWorker(Worker):
         incr_score: int | None,
         keep_in_progress: float | None,
     ) -> None:
-        """Ends a job, or sets its next start: a claim has moved its due time to the lease's end."""
-        if finish:
+        """Ends a job, or sets its next start: a claim has moved its due time to the lease's end.
+
+        A process that has to end leaves the rest to the lease where Redis does not answer.
+        """
+        async with asyncio.timeout(_LAST_WORD_S if self._hurried else None):
+            if not finish:
+                await self._start_again(job_id, incr_score)
+                return
             await super().finish_job(
                 job_id,
                 finish,
@@ -206,7 +219,8 @@ class WokenWorker(Worker):
                 incr_score,
                 keep_in_progress,
             )
-            return
+
+    async def _start_again(self, job_id: str, incr_score: int | None) -> None:
         wait = 0
         if incr_score is not None:
             # arq adds what has passed since the job was due: taken off, what was asked for is left

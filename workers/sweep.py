@@ -19,6 +19,7 @@ from orchestrator.domain.words import State
 from orchestrator.jobs import Job, Kind
 from orchestrator.storage.records import Record
 from workers.context import Work
+from workers.metrics import WORKER_LOST
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,9 @@ class Sweeper:
         async for record in self._all_in(State.UNCONFIRMED):
             await self._ensure(Kind.RECONCILE, record.call)
         work = self._work
-        await work.upkeep.trim(work.clock() - work.store.options.live * 1000)
+        options = work.store.options
+        await work.upkeep.trim(work.clock() - options.live * 1000)
+        await work.upkeep.trim_events(work.clock() - options.events_max_age * 1000)
 
     async def _overdue_placings(self) -> None:
         work = self._work
@@ -117,5 +120,5 @@ class Sweeper:
 
 def _lost(call: Call) -> Change | None:
     return calls.unconfirmed(
-        call, "worker_lost", "The worker that asked RingCentral ended before it wrote the answer."
+        call, WORKER_LOST, "The worker that asked RingCentral ended before it wrote the answer."
     )

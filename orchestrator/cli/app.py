@@ -10,11 +10,11 @@ import typer
 from typer.exceptions import TyperException
 
 from orchestrator import __version__
-from orchestrator.cli import calls, diagnosis, processes
+from orchestrator.cli import calls, diagnosis, events, processes, webhooks
 from orchestrator.cli.ending import WRONG, Ended
 from orchestrator.settings import ConfigurationError
 
-_GROUPS = (processes, calls, diagnosis)
+_GROUPS = (processes, calls, events, webhooks, diagnosis)
 
 app = typer.Typer(
     name="ringout",

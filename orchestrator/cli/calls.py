@@ -29,6 +29,13 @@ Callee = Annotated[str, typer.Argument(metavar="TO", help="Whom to call, such as
 Caller = Annotated[
     str | None, typer.Option("--from", help="The phone that rings first; yours, where left out.")
 ]
+CallerId = Annotated[
+    str | None, typer.Option("--caller-id", help="The number that the callee is shown.")
+]
+ExpiresIn = Annotated[
+    int | None,
+    typer.Option("--expires-in", help="Seconds for which the call is worth placing (60)."),
+]
 Prompt = Annotated[
     bool | None, typer.Option(help="Whether the caller must press 1 before the callee is rung.")
 ]
@@ -49,18 +56,21 @@ def call(
     to: Callee,
     *,
     from_: Caller = None,
+    caller_id: CallerId = None,
     prompt: Prompt = None,
     reference: Reference = None,
+    expires_in: ExpiresIn = None,
     key: Key = None,
     wait: Wait = False,
     as_json: AsJson = False,
 ) -> None:
     """Place a call: the caller's phone rings first, then the callee's."""
+    ends = {"from": from_, "to": to, "callerId": caller_id}
     wish: dict[str, Any] = {
-        "from": {"phoneNumber": from_} if from_ is not None else None,
-        "to": {"phoneNumber": to},
+        **{name: {"phoneNumber": end} for name, end in ends.items() if end is not None},
         "playPrompt": prompt,
         "clientReference": reference,
+        "expiresIn": expires_in,
     }
     body = {name: value for name, value in wish.items() if value is not None}
 
@@ -68,7 +78,7 @@ def call(
         placed = await client.call(body, key)
         return await _followed(client, placed["id"], quiet=as_json) if wait else placed
 
-    placed = _asked(work)
+    placed = asked(work)
     if as_json or not wait:
         _show(placed, as_json=as_json)
     if wait and placed["outcome"] != "completed":
@@ -82,7 +92,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show a call."""
-    _show(_asked(lambda client: client.read(call_id, fresh=fresh)), as_json=as_json)
+    _show(asked(lambda client: client.read(call_id, fresh=fresh)), as_json=as_json)
 
 
 def cancel(call_id: CallId, *, as_json: AsJson = False) -> None:
@@ -91,7 +101,7 @@ def cancel(call_id: CallId, *, as_json: AsJson = False) -> None:
     async def work(client: "RestClient") -> "Call":
         return await client.cancel(call_id, _CANCEL_WAIT_S) or await client.read(call_id)
 
-    cancelled = _asked(work)
+    cancelled = asked(work)
     _show(cancelled, as_json=as_json)
     is_cancelled = cancelled["outcome"] == "cancelled"
     wish = cancelled["cancel"]
@@ -108,18 +118,18 @@ def watch(
 ) -> None:
     """Watch one call until it has ended, or all calls until Ctrl-C."""
     if call_id is not None:
-        _asked(lambda client: _followed(client, call_id, quiet=False, as_json=as_json))
+        asked(lambda client: _followed(client, call_id, quiet=False, as_json=as_json))
         return
     watched = import_module("orchestrator.cli.watched")
     is_table = sys.stdout.isatty() and not as_json
     show = watched.as_table if is_table else partial(watched.as_lines, as_json=as_json)
     try:
-        _asked(show)
+        asked(show)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
 
-def _asked(work: "Callable[[RestClient], Awaitable[Answer]]") -> Answer:
+def asked(work: "Callable[[RestClient], Awaitable[Answer]]") -> Answer:
     chosen = settings.load()
     rest_client = import_module("orchestrator.cli.rest_client").rest_client
 
@@ -135,6 +145,9 @@ async def _followed(
 ) -> "Call":
     shown = import_module("orchestrator.cli.shown")
     call: Call = {}
+    if sys.stdout.isatty() and not (quiet or as_json):
+        followed = import_module("orchestrator.cli.live").followed
+        return dict(await followed(client.changes(call_id)))
     async for call in client.changes(call_id):
         if not quiet:
             typer.echo(json.dumps(call) if as_json else shown.progress(call))

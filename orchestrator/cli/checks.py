@@ -22,6 +22,7 @@ from orchestrator.settings import ConfigurationError, Settings, require_credenti
 from orchestrator.storage.connection import FRONT_END, connect
 
 _WITHIN = aiohttp.ClientTimeout(total=5)
+_QUEUE_NOTED_S = 10
 _SKEW_NOTED_S = 5
 _SKEW_HARMFUL_S = 60
 _OLDEST_REDIS = (6, 2)
@@ -49,6 +50,7 @@ async def findings(settings: Settings) -> list[Finding]:
             _credential(settings),
             _front_end(session, "rest", rest, "RINGOUT_PUBLIC_URL or RINGOUT_REST_PORT"),
             _front_end(session, "mcp", mcp, "RINGOUT_MCP_PORT"),
+            _house(session, f"{settings.base_url}/v1/stats"),
         ]
         found = await asyncio.gather(*checks)
     first = Finding("settings", "ok", "every variable is known and well-formed")
@@ -173,3 +175,33 @@ async def _front_end(
     if status != 200:
         return [Finding(name, "fail", f"{url} answers with status {status}", f"set {variables}")]
     return [Finding(name, "ok", f"{url} is ready")]
+
+
+async def _house(session: aiohttp.ClientSession, url: str) -> list[Finding]:
+    """What the workers say of themselves; nothing where REST does not answer, which is said."""
+    try:
+        async with session.get(url) as answer:
+            told = await answer.json() if answer.status == 200 else None
+    except (*_AWAY, ValueError):
+        return []
+    return [_workers(told)] if isinstance(told, dict) and "workers" in told else []
+
+
+def _workers(told: Mapping[str, Any]) -> Finding:
+    workers, stats = told["workers"], told["stats"]
+    if not workers:
+        advice = "start `ringout worker`: calls stay queued until they expire"
+        return Finding("workers", "fail", "none is at work", advice)
+    shown = f"{len(workers)} at work"
+    if stats is None:
+        return Finding("workers", "ok", shown)
+    queue, dead = stats["queue"], stats["deliveries"]["dead"]
+    live = sum(count for state, count in stats["calls"].items() if state != "ended")
+    shown += f"; {live} live calls, {queue['ready']} jobs ready, {queue['deferred']} deferred"
+    if dead:
+        advice = "see `ringout webhooks deliveries --state dead`"
+        return Finding("workers", "warn", f"{shown}; {dead} webhook deliveries dead", advice)
+    if queue["oldestSeconds"] > _QUEUE_NOTED_S:
+        late = f"{shown}; the oldest has been ready for {queue['oldestSeconds']:.0f} s"
+        return Finding("workers", "warn", late, "start more workers, or see why they are busy")
+    return Finding("workers", "ok", shown)

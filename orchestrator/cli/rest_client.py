@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from orchestrator.cli.ending import FAILED, WRONG, Ended
+from orchestrator.cli.stream import Told, events
 from orchestrator.settings import Settings
 
 Call = dict[str, Any]
@@ -20,6 +21,9 @@ Call = dict[str, Any]
 _RING_OUTS = "v1/restapi/v1-0/account/~/extension/~/ring-out"
 _LOOK_S = 30
 _GIVE_UP_S = 60.0
+_SILENCE_S = 45.0
+"""The server's heartbeat comes three times as often."""
+_AWAY = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 _AT_LEAST_S = 0.2
 """Between two looks, whatever the server does about `Prefer: wait`."""
 
@@ -67,6 +71,30 @@ class RestClient:
         reply = await self._ask("GET", url, {})
         return [_call(call) for call in reply.body["calls"]]
 
+    async def told(
+        self, since: str, call_id: str | None = None, types: Sequence[str] = ()
+    ) -> AsyncIterator[Told]:
+        """The events after the id `since`, or from now on where that is empty, of one call or of
+        all, which may be of certain types; ends where the server ends it.
+
+        What comes first is an event without a kind: from then on nothing is missed.
+        """
+        headers = {"Last-Event-ID": since} if since else {}
+        many = (self._base / "v1/events").with_query([("type", one) for one in types])
+        url = many if call_id is None else self._one(call_id) / "events"
+        timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=_SILENCE_S)
+        try:
+            async with self._session.get(url, headers=headers, timeout=timeout) as answer:
+                if answer.status == HTTPStatus.NO_CONTENT:
+                    return
+                if answer.status != HTTPStatus.OK:
+                    raise _refusal(answer.status, await answer.json(content_type=None))
+                yield Told("", since, "")
+                async for event in events(answer.content):
+                    yield event
+        except _AWAY as error:
+            raise self._no_answer(error) from error
+
     async def changes(self, call_id: str) -> AsyncIterator[Call]:
         """The call now, and again after each change, until it has ended.
 
@@ -97,20 +125,29 @@ class RestClient:
     def _one(self, call_id: str) -> URL:
         return self._base / _RING_OUTS / call_id
 
+    async def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """The decoded answer of any route, None where it has no body; `query` without Nones."""
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        url = (self._base / path).with_query(given)
+        return (await self._ask(method, url, {}, body)).body
+
     async def _ask(
         self, method: str, url: URL, headers: Mapping[str, str], body: Any = None
     ) -> Reply:
         try:
             async with self._session.request(method, url, headers=headers, json=body) as answer:
                 content = await answer.json(content_type=None) if await answer.read() else None
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise NoAnswer(
-                f"REST does not answer at {self._base} ({type(error).__name__}): `ringout up` "
-                "starts one here, RINGOUT_PUBLIC_URL names another"
-            ) from error
+        except _AWAY as error:
+            raise self._no_answer(error) from error
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(answer.status, content)
         return Reply(answer.status, content, answer.headers.get("ETag", ""))
+
+    def _no_answer(self, error: Exception) -> NoAnswer:
+        return NoAnswer(
+            f"REST does not answer at {self._base} ({type(error).__name__}): `ringout up` "
+            "starts one here, RINGOUT_PUBLIC_URL names another"
+        )
 
 
 @asynccontextmanager

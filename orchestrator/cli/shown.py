@@ -1,14 +1,10 @@
 """A call as a person reads it."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from rich.table import Table
-
 Call = dict[str, Any]
 
-_COLUMNS = ("call", "state", "caller", "callee", "accepted", "ended")
 _MOMENTS = ("acceptedAt", "placedAt", "connectedAt", "endedAt")
 
 
@@ -21,8 +17,8 @@ def details(call: Call) -> str:
     """The call over several lines."""
     status = call["status"]
     rows = [
-        ("caller", f"{_end(call['from'])}  {status['callerStatus']}"),
-        ("callee", f"{_end(call['to'])}  {status['calleeStatus']}"),
+        ("caller", f"{end_name(call['from'])}  {status['callerStatus']}"),
+        ("callee", f"{end_name(call['to'])}  {status['calleeStatus']}"),
         ("reference", call["clientReference"]),
         ("ring-out", call["ringoutId"]),
         ("times", ", ".join(_moments(call))),
@@ -45,28 +41,11 @@ def progress(call: Call) -> str:
 
 def line(call: Call) -> str:
     """The call on one line, with its id."""
-    return f"{call['id']}  {_end(call['from'])} -> {_end(call['to'])}  {progress(call)}"
+    return f"{call['id']}  {end_name(call['from'])} -> {end_name(call['to'])}  {progress(call)}"
 
 
-def table(calls: Iterable[Call]) -> Table:
-    """Calls as a table."""
-    shown = Table(
-        "call", "state", "caller", "callee", "accepted", "ended", box=None, pad_edge=False
-    )
-    for call in calls:
-        status = call["status"]
-        shown.add_row(
-            call["id"],
-            state_of(call),
-            f"{_end(call['from'])} {status['callerStatus']}",
-            f"{_end(call['to'])} {status['calleeStatus']}",
-            _clock(call["acceptedAt"]),
-            _clock(call["endedAt"]),
-        )
-    return shown
-
-
-def _end(end: dict[str, Any] | None) -> str:
+def end_name(end: dict[str, Any] | None) -> str:
+    """One end of a call: its number, masked; `-` for the extension's own phone."""
     if end is None:
         return "-"
     return str(end.get("phoneNumber") or f"forwarding number {end.get('forwardingNumberId')}")

@@ -93,6 +93,7 @@ class Call:
     cannot_reach_since: int | None = None
     delete_accepted_at: int | None = None
     vanished_at: int | None = None
+    has_callback: bool = False
 
     @property
     def is_over(self) -> bool:

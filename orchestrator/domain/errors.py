@@ -63,6 +63,30 @@ class CallWithdrawn(RingOutError):
     code = "call_withdrawn"
 
 
+class WebhookNotFound(RingOutError):
+    """No webhook has this id."""
+
+    code = "webhook_not_found"
+
+
+class DeliveryNotFound(RingOutError):
+    """No delivery has this id, or it is not kept any more, or its webhook was deleted."""
+
+    code = "delivery_not_found"
+
+
+class WebhookDisabled(RingOutError):
+    """The webhook is disabled: nothing is delivered to it before it is enabled."""
+
+    code = "webhook_disabled"
+
+
+class TooManyWebhooks(RingOutError):
+    """There are as many webhooks as there may be."""
+
+    code = "too_many_webhooks"
+
+
 class Retryable(RingOutError):
     """Nothing was done; the same request may be made again after `retry_after` seconds."""
 

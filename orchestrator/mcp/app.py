@@ -18,16 +18,20 @@ from orchestrator import __version__
 from orchestrator.domain.errors import CallNotFound, InvalidRequest, RingOutError
 from orchestrator.mcp.arguments import CallArguments, understood
 from orchestrator.mcp.metrics import Metrics
+from orchestrator.mcp.progress import Progress
 from orchestrator.mcp.replies import said
 from orchestrator.mcp.subscriptions import CALL_URI, Subscriptions
 from orchestrator.mcp.tools import tools
 from orchestrator.runtime import Backend, FrontEnd
 from orchestrator.service import CallService
 from orchestrator.settings import Settings
+from orchestrator.storage.events import EventLog
+from orchestrator.storage.following import Follower
 
 PATH = "/mcp"
 MOST_BODY_BYTES = 64 * 1024
 _NAME = "ringout"
+_QUIET_S = 30.0
 _INSTRUCTIONS = (
     "Connects two people by phone through RingCentral RingOut: the caller's phone rings first, "
     "then the callee's. Numbers are E.164, such as +16505550123, and come back masked. Make a "
@@ -72,19 +76,24 @@ def build(front_end: FrontEnd, settings: Settings, bus: SubscriptionBus) -> MCPS
 
     Logging must be configured before: the SDK's constructor configures it where nobody has.
     """
-    metrics = Metrics()
+    metrics = Metrics(front_end.metrics)
     mcp: MCPServer[Any] = MCPServer(
         _NAME,
         title="RingOut",
         version=__version__,
         instructions=_INSTRUCTIONS,
-        tools=tools(front_end.service, metrics),
+        tools=tools(front_end.service, metrics, _progress(front_end)),
         request_state_security=_state_security(settings),
         subscriptions=bus,
     )
     _add_resource(mcp, front_end.service)
     _add_metrics(mcp, metrics)
     return mcp
+
+
+def _progress(front_end: FrontEnd) -> Progress:
+    follower = Follower(front_end.service.feed, EventLog(front_end.backend.commands), _QUIET_S)
+    return Progress(front_end.service, follower)
 
 
 def endpoint(
@@ -141,8 +150,9 @@ def _add_resource(mcp: MCPServer[Any], service: CallService) -> None:
 
 
 def _add_metrics(mcp: MCPServer[Any], metrics: Metrics) -> None:
-    async def exposed(_: Request) -> Response:
-        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+    async def exposed(request: Request) -> Response:
+        body, kind = metrics.exposition(request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": kind})
 
     mcp.custom_route("/metrics", methods=["GET"])(exposed)
 

@@ -5,20 +5,11 @@ from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import Counter, Histogram
 
-from orchestrator import __version__
+from orchestrator.metrics import ProcessMetrics
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Observation:
@@ -31,26 +22,20 @@ class Observation:
 class Metrics:
     """Counters of one server, with the process's own beside them."""
 
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=self._registry)
-        build = Gauge(
-            "ringout_build_info", "The version that runs.", ["version"], registry=self._registry
-        )
-        build.labels(__version__).set(1)
+    def __init__(self, process: ProcessMetrics) -> None:
+        self._process = process
         self._calls = Counter(
             "ringout_mcp_tool_calls",
             "Tool calls, by tool and by result (ok, or the code of the error).",
             ["tool", "result"],
-            registry=self._registry,
+            registry=process.registry,
         )
         self._seconds = Histogram(
             "ringout_mcp_tool_call_duration_seconds",
             "How long tool calls took.",
             ["tool"],
             buckets=_BUCKETS,
-            registry=self._registry,
+            registry=process.registry,
         )
 
     @contextmanager
@@ -67,6 +52,6 @@ class Metrics:
             self._calls.labels(tool, observation.result).inc()
             self._seconds.labels(tool).observe(time.perf_counter() - began)
 
-    def exposition(self) -> bytes:
-        """All of it in Prometheus's text format."""
-        return generate_latest(self._registry)
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Everything, in the format that `accept` asks for, and that format's content type."""
+        return self._process.exposition(accept)

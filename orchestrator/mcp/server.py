@@ -16,6 +16,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from orchestrator.mcp.app import PATH, Build, Endpoint, build, endpoint
 from orchestrator.runtime import front_end
 from orchestrator.settings import Settings
+from orchestrator.storage.feed import Feed
 
 _MOST_CONNECTIONS = 1024
 _BACKLOG = 2048
@@ -60,11 +61,12 @@ async def run(settings: Settings, build: Build = build, *, stateless: bool = Tru
         async with front_end(settings) as parts:
             whom = guard(settings.mcp_host, port, settings.mcp_allowed_hosts)
             served = endpoint(parts, settings, whom, build, stateless=stateless)
-            await _serve(served, listener, f"http://{_authority(settings.mcp_host, port)}", stopped)
+            origin = f"http://{_authority(settings.mcp_host, port)}"
+            await _serve(served, listener, origin, stopped, parts.service.feed)
 
 
 async def _serve(
-    served: Endpoint, listener: socket.socket, origin: str, stopped: asyncio.Event
+    served: Endpoint, listener: socket.socket, origin: str, stopped: asyncio.Event, feed: Feed
 ) -> None:
     config = uvicorn.Config(
         served.app,
@@ -86,6 +88,7 @@ async def _serve(
     stopping.cancel()
     log.info("mcp_draining")
     served.subscriptions.close()
+    await feed.close()
     server.should_exit = True
     await serving
 

@@ -1,13 +1,15 @@
 """The three tools: RingCentral's three operations, as an agent uses them.
 
-Every tool answers at once from what is written down; nothing here waits for a phone. The
-arguments reach us as they were sent and are checked by our own models (see `arguments`).
+Every tool answers at once from what is written down, except that a call is followed to its end for
+an agent that asks for progress while it is made. The arguments reach us as they were sent and are
+checked by our own models (see `arguments`).
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.types import CallToolResult, ToolAnnotations
@@ -24,6 +26,7 @@ from orchestrator.mcp.arguments import (
     understood,
 )
 from orchestrator.mcp.metrics import Metrics
+from orchestrator.mcp.progress import Progress, Report
 from orchestrator.service import CallDocument, CallService
 from orchestrator.storage.records import Snapshot
 
@@ -42,9 +45,11 @@ _CANCELS = ToolAnnotations(
 _MAKE_MORE = (
     "Rings the caller (body.from), then the callee (body.to), and connects the two. Real phones "
     "ring: give an idempotencyKey, so that repeating the request cannot ring anybody twice. The "
-    "call is accepted and returned at once, as a rule in state queued: to see it placed, ring, "
-    f"connect and end, use {replies.STATUS} with its id every 2 seconds until state is ended; "
-    "outcome and reason then say how it ended."
+    "call is accepted and returned at once, as a rule in state queued; a request with a "
+    "progressToken is told of each change instead, and returns when the call has ended, or after "
+    "55 seconds, with the call as it is then. While state is not ended, use "
+    f"{replies.STATUS} with the call's id every 2 seconds; outcome and reason then say how it "
+    "ended. Giving up the request does not cancel the call."
 )
 _STATUS_MORE = (
     "Answers the call as it is known now, by the id that was returned when it was made or by "
@@ -58,6 +63,9 @@ _CANCEL_MORE = (
     "or unknown; null while it is not known). Cancelling twice, or a call that has ended, does "
     "no harm."
 )
+
+
+Run = Callable[[dict[str, Any], Context[Any]], Awaitable[CallToolResult]]
 
 
 class _AsSent(ArgModelBase):
@@ -93,7 +101,7 @@ class CallTools:
         return cancelled.snapshot
 
 
-def tools(service: CallService, metrics: Metrics) -> list[Tool]:
+def tools(service: CallService, metrics: Metrics, progress: Progress) -> list[Tool]:
     """The tools, ready to be registered."""
     acts = CallTools(service)
     return [
@@ -101,7 +109,7 @@ def tools(service: CallService, metrics: Metrics) -> list[Tool]:
             (replies.MAKE, "Make RingOut Call", _MAKE_MORE),
             _MAKES,
             MakeArguments,
-            _answering(replies.MAKE, MakeArguments, acts.make, metrics),
+            _answering(replies.MAKE, MakeArguments, acts.make, metrics, progress),
         ),
         _tool(
             (replies.STATUS, "Get RingOut Call Status", _STATUS_MORE),
@@ -122,7 +130,7 @@ def _tool(
     words: tuple[str, str, str],
     hints: ToolAnnotations,
     model: type[MakeArguments] | type[CallArguments],
-    run: Callable[[dict[str, Any]], Awaitable[CallToolResult]],
+    run: Run,
 ) -> Tool:
     name, title, more = words
     return Tool(
@@ -133,6 +141,7 @@ def _tool(
         parameters=input_schema(model),
         fn_metadata=FuncMetadata(arg_model=_AsSent, output_schema=_OUTPUT_SCHEMA),
         is_async=True,
+        context_kwarg="context",
         annotations=hints,
     )
 
@@ -142,11 +151,15 @@ def _answering(
     model: type[ArgumentsT],
     act: Callable[[ArgumentsT], Awaitable[Snapshot]],
     metrics: Metrics,
-) -> Callable[[dict[str, Any]], Awaitable[CallToolResult]]:
-    async def run(sent: dict[str, Any]) -> CallToolResult:
+    progress: Progress | None = None,
+) -> Run:
+    async def run(sent: dict[str, Any], context: Context[Any]) -> CallToolResult:
         with metrics.observed(name) as observation:
             try:
-                answer = replies.shown(await act(understood(model, sent)))
+                call = await act(understood(model, sent))
+                if progress is not None and (report := _report(context)) is not None:
+                    call = await progress.ended(call, report)
+                answer = replies.shown(call)
             except RingOutError as error:
                 observation.result = error.code
                 has_key = sent.get("idempotencyKey") is not None
@@ -155,3 +168,14 @@ def _answering(
             return answer
 
     return run
+
+
+def _report(context: Context[Any]) -> Report | None:
+    """How to tell of progress, where the request asks for it."""
+    if (context.request_context.meta or {}).get("progress_token") is None:
+        return None
+
+    async def report(sequence: float, sentence: str) -> None:
+        await context.report_progress(sequence, None, sentence)
+
+    return report

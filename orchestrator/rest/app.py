@@ -14,6 +14,7 @@ from orchestrator.rest.middleware import around
 from orchestrator.rest.problems import MOST_BODY
 from orchestrator.rest.routes import table
 from orchestrator.rest.server import Runner, listening
+from orchestrator.rest.streams import HEARTBEAT_S, Streams
 from orchestrator.rest.waits import Waits
 from orchestrator.runtime import FrontEnd, front_end
 from orchestrator.settings import Settings
@@ -22,16 +23,21 @@ WAITS = web.AppKey("waits", Waits)
 """The requests that the application holds; `drain` lets them go."""
 
 METRICS = web.AppKey("metrics", Metrics)
+STREAMS = web.AppKey("streams", Streams)
 
 log = structlog.get_logger(__name__)
 
 
-def build(parts: FrontEnd) -> web.Application:
-    """The application, without a server around it."""
-    waits, metrics = Waits(), Metrics()
+def build(
+    parts: FrontEnd, most_streams: int = 1_000, heartbeat: float = HEARTBEAT_S
+) -> web.Application:
+    """The application, without a server around it; at most so many event streams, and seconds
+    between two signs of life on each."""
+    waits, metrics = Waits(), Metrics(parts.metrics)
+    streams = Streams(waits, metrics, most_streams, heartbeat)
     app = web.Application(middlewares=[around(metrics, waits)], client_max_size=MOST_BODY)
-    app[WAITS], app[METRICS] = waits, metrics
-    app.router.add_routes(table(parts, waits, metrics))
+    app[WAITS], app[METRICS], app[STREAMS] = waits, metrics, streams
+    app.router.add_routes(table(parts, waits, metrics, streams))
     return app
 
 
@@ -45,7 +51,7 @@ async def run(settings: Settings) -> None:
     socket = listening(settings)
     bound = settings.model_copy(update={"rest_port": socket.getsockname()[1]})
     async with front_end(bound) as parts:
-        app = build(parts)
+        app = build(parts, bound.sse_clients)
         runner = Runner(app)
         await runner.setup()
         await web.SockSite(runner, socket).start()

@@ -8,7 +8,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
-_METHODS = ("get", "post", "delete")
+_METHODS = ("get", "post", "patch", "delete")
 _CODE = re.compile(r"`([^`]+)`")
 
 

@@ -10,6 +10,8 @@ from orchestrator.rest.metrics import UNMATCHED, Metrics
 from orchestrator.rest.problems import SAFE, allow, problem_of, problem_of_http
 from orchestrator.rest.waits import Waits
 
+STREAM = "text/event-stream"
+
 
 def around(metrics: Metrics, waits: Waits) -> Middleware:
     """The one middleware of the application."""
@@ -17,14 +19,14 @@ def around(metrics: Metrics, waits: Waits) -> Middleware:
     @web.middleware
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = time.perf_counter()
-        status = 500
+        status, is_stream = 500, False
         metrics.in_flight.inc()
         try:
             response = await _answer(request, handler)
-            status = response.status
+            status, is_stream = response.status, response.content_type == STREAM
         finally:
             metrics.in_flight.dec()
-            seconds = time.perf_counter() - began
+            seconds = None if is_stream else time.perf_counter() - began
             metrics.answered(_route(request), request.method, status, seconds)
         if waits.draining or status == 408:
             response.force_close()

@@ -11,12 +11,14 @@ from openapi_pydantic.v3.v3_1 import (
     Response,
     Schema,
 )
-from pydantic import TypeAdapter
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from orchestrator.rest.console import StatsDocument, TimelineDocument
 from orchestrator.rest.listing import CallPage, ListQuery
 from orchestrator.rest.problems import KINDS, MEDIA_TYPE, Problem
 from orchestrator.rest.spellings import Spelling
+from orchestrator.service import webhook_models
 from orchestrator.service.models import (
     CallDocument,
     IdempotencyKey,
@@ -26,6 +28,11 @@ from orchestrator.service.models import (
 )
 
 JSON = "application/json"
+
+WEBHOOK_MODELS: tuple[tuple[type[BaseModel], JsonSchemaMode], ...] = (
+    *((model, "validation") for model in webhook_models.ASKED),
+    *((model, "serialization") for model in webhook_models.SHOWN),
+)
 
 _SECONDS = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
@@ -44,6 +51,9 @@ def schemas() -> dict[str, Schema | Reference]:
             (CallDocument, "serialization"),
             (CallPage, "serialization"),
             (Problem, "serialization"),
+            (StatsDocument, "serialization"),
+            (TimelineDocument, "serialization"),
+            *WEBHOOK_MODELS,
         ],
         ref_template="#/components/schemas/{model}",
     )
@@ -141,9 +151,9 @@ def file_parameter(names: Sequence[str]) -> Parameter:
     return _parameter("file", "path", "The file.", {**_TEXT, "enum": list(names)}, required=True)
 
 
-def query_parameters() -> list[Parameter]:
-    """The query of the list, as its model describes itself."""
-    described = ListQuery.model_json_schema()
+def query_parameters(model: type[BaseModel] = ListQuery) -> list[Parameter]:
+    """A query, as its model describes itself."""
+    described = model.model_json_schema()
     return [
         _parameter(name, "query", schema.pop("description"), _plain(schema, described))
         for name, schema in described["properties"].items()
@@ -157,6 +167,8 @@ def _plain(schema: dict[str, Any], whole: Mapping[str, Any]) -> dict[str, Any]:
     if schema.get("default", "") is None:
         del schema["default"]
     merged = {**schema, **(options[0] if options else {})}
+    if "items" in merged:
+        merged["items"] = _plain(dict(merged["items"]), whole)
     target = merged.pop("$ref", None)
     if target is None:
         return merged
@@ -178,6 +190,13 @@ PARAMETERS: Mapping[str, Parameter] = {
         "header",
         "The same key with the same request is the same call, for 24 hours. In quotes or bare.",
         {**_described(TypeAdapter(IdempotencyKey)), "examples": ['"click-4711"']},
+    ),
+    "LastEventID": _parameter(
+        "Last-Event-ID",
+        "header",
+        "The id of the last event received: the stream goes on with the next. Where events after "
+        "it are not kept any more, the first event is `gap`.",
+        {**_TEXT, "examples": ["1764000000000-0"]},
     ),
     "IfNoneMatch": _parameter(
         "If-None-Match",

@@ -15,7 +15,7 @@ from openapi_pydantic.v3.v3_1 import (
     Schema,
 )
 
-from orchestrator.rest import listing
+from orchestrator.rest import listing, openapi_console, openapi_events, openapi_webhooks
 from orchestrator.rest.openapi_parts import (
     JSON,
     file_parameter,
@@ -33,6 +33,8 @@ from orchestrator.rest.spellings import BOTH, Spelling
 TAGS = {
     "Ring-out": "Place a call, read it, cancel it: RingCentral's three operations.",
     "Calls": "The calls that were placed here.",
+    "Events": "What happens to calls, as it happens: server-sent events.",
+    "Webhooks": "Events sent to URLs, signed, until they have arrived.",
     "Operations": "For probes, scrapers and people who run this service.",
     "Pages": "For people, and this document.",
 }
@@ -83,7 +85,8 @@ def paths() -> dict[str, PathItem]:
             delete=_delete(spelling),
         )
     found[listing.PATH] = PathItem(get=_list())
-    return {**found, **_operations(), **_pages()}
+    more = {**openapi_console.paths(), **openapi_events.paths(), **openapi_webhooks.paths()}
+    return {**found, **more, **_operations(), **_pages()}
 
 
 def _operation(name: str, tag: str, summary: str, description: str, **parts: Any) -> Operation:
@@ -293,12 +296,14 @@ def _pages() -> dict[str, PathItem]:
         "/docs": _page(
             "docs", "Reference", "This document, for people.", _file("It.", "string", html)
         ),
-        "/": _page("console", "Console", "The newest calls, live.", _file("It.", "string", html)),
+        "/": _page(
+            "console", "Console", "What is happening now, live.", _file("It.", "string", html)
+        ),
         "/static/{file}": _page(
             "staticfile",
             "A page's file",
             "What the pages refer to.",
-            _file("The file.", "string", css, script),
+            _file("The file.", "string", css, script, "image/svg+xml"),
             codes=("not_found",),
             parameters=[file_parameter(list(STATIC))],
         ),

@@ -16,10 +16,23 @@ READING_POLICY = (
 )
 CONSOLE_POLICY = f"{READING_POLICY}; script-src 'self'; connect-src 'self'"
 
+_SCRIPTS = (
+    "console",
+    "page",
+    "calls",
+    "rows",
+    "details",
+    "feed",
+    "house",
+    "webhooks",
+    "place",
+)
+
 STATIC: Mapping[str, str] = {
     "console.css": "text/css; charset=utf-8",
-    "console.js": "text/javascript; charset=utf-8",
+    **{f"{name}.js": "text/javascript; charset=utf-8" for name in _SCRIPTS},
     "docs.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 """The files that pages refer to, and their types."""
 

@@ -78,6 +78,20 @@ KINDS: Mapping[str, Kind] = {
     "call_not_found": Kind(
         "No such call", "Neither this service nor RingCentral knows a call by this id.", ("404",)
     ),
+    "webhook_not_found": Kind("No such webhook", "There is no webhook by this id.", ("404",)),
+    "delivery_not_found": Kind(
+        "No such delivery",
+        "There is no delivery by this id, or it is not kept any more, or its webhook was deleted.",
+        ("404",),
+    ),
+    "webhook_disabled": Kind(
+        "Webhook disabled",
+        "The webhook is disabled: nothing is sent to it before it is enabled.",
+        ("409",),
+    ),
+    "too_many_webhooks": Kind(
+        "Too many webhooks", "There are as many webhooks as there may be: delete one.", ("409",)
+    ),
     "method_not_allowed": Kind(
         "Method not allowed", "`Allow` lists the methods that this path takes.", ("405",)
     ),
@@ -133,6 +147,11 @@ KINDS: Mapping[str, Kind] = {
     "storage_unavailable": Kind(
         "Storage unavailable", "Redis did not answer in time. Nothing was done.", ("503",)
     ),
+    "too_many_streams": Kind(
+        "Too many streams",
+        "The process has as many open event streams as it may. Ask again after `Retry-After`.",
+        ("503",),
+    ),
     "not_ready": Kind(
         "Not ready", "Redis is away, or the process is on its way out: ask another.", ("503",)
     ),
@@ -182,6 +201,10 @@ _STATUS: Mapping[type[errors.RingOutError], int] = {
     errors.CallNotFound: 404,
     errors.UpstreamGone: 404,
     errors.CallWithdrawn: 409,
+    errors.WebhookNotFound: 404,
+    errors.DeliveryNotFound: 404,
+    errors.WebhookDisabled: 409,
+    errors.TooManyWebhooks: 409,
     errors.IdempotencyKeyReused: 422,
     errors.UpstreamGated: 429,
     errors.UpstreamUnavailable: 503,

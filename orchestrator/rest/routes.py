@@ -1,11 +1,13 @@
 """Which handler answers at which path."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from aiohttp import web
 
-from orchestrator.rest import docs, health, listing, openapi, pages
+from orchestrator.rest import console, docs, events, health, listing, openapi, pages
 from orchestrator.rest.calls import CallRoutes
+from orchestrator.rest.events import EventRoutes
 from orchestrator.rest.metrics import Metrics
 from orchestrator.rest.pages import (
     CONSOLE_POLICY,
@@ -17,13 +19,28 @@ from orchestrator.rest.pages import (
     static,
 )
 from orchestrator.rest.spellings import BOTH
+from orchestrator.rest.streams import Streams
 from orchestrator.rest.waits import Waits
+from orchestrator.rest.webhooks import WebhookRoutes
 from orchestrator.runtime import FrontEnd
+from orchestrator.storage.events import EventLog
+from orchestrator.storage.following import Follower
+from orchestrator.storage.stats import Stats
+from orchestrator.storage.timelines import Timelines
 
 
-def table(parts: FrontEnd, waits: Waits, metrics: Metrics) -> Sequence[web.AbstractRouteDef]:
+def table(
+    parts: FrontEnd, waits: Waits, metrics: Metrics, streams: Streams
+) -> Sequence[web.AbstractRouteDef]:
     """Every route of the application."""
-    return [*_calls(parts, waits), *_probes(parts, waits, metrics), *_pages()]
+    return [
+        *_calls(parts, waits),
+        *_events(parts, waits, streams),
+        *WebhookRoutes(parts.webhooks).table(),
+        *_probes(parts, waits, metrics),
+        *_console(parts),
+        *_pages(),
+    ]
 
 
 def _calls(parts: FrontEnd, waits: Waits) -> list[web.AbstractRouteDef]:
@@ -36,6 +53,26 @@ def _calls(parts: FrontEnd, waits: Waits) -> list[web.AbstractRouteDef]:
             web.delete(spelling.one, handlers.delete),
         ]
     return [*routes, web.get(listing.PATH, listing.ListRoute(parts.service).read)]
+
+
+def _console(parts: FrontEnd) -> list[web.AbstractRouteDef]:
+    commands = parts.backend.commands
+    routes = console.ConsoleRoutes(parts.service, Stats(commands), Timelines(EventLog(commands)))
+    return [
+        web.get(console.STATS, routes.read_stats),
+        web.get(console.TIMELINE, routes.read_timeline),
+    ]
+
+
+def _events(parts: FrontEnd, waits: Waits, streams: Streams) -> list[web.AbstractRouteDef]:
+    log = EventLog(parts.backend.commands)
+    follower = Follower(parts.service.feed, log, streams.heartbeat)
+    handlers = EventRoutes(parts.service, follower, streams, waits)
+    one = {spelling.one + events.SUFFIX: partial(handlers.one, spelling) for spelling in BOTH}
+    return [
+        web.get(events.PATH, handlers.all, allow_head=False),
+        *(web.get(path, handler, allow_head=False) for path, handler in one.items()),
+    ]
 
 
 def _probes(parts: FrontEnd, waits: Waits, metrics: Metrics) -> list[web.AbstractRouteDef]:

@@ -17,19 +17,22 @@ from zlib import crc32
 
 from uuid_utils import uuid7
 
+from orchestrator.delivery.targets import Targets, checked_url
 from orchestrator.domain import calls
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import (
     CallNotFound,
     CallWithdrawn,
+    FieldError,
+    InvalidRequest,
     UpstreamGone,
     UpstreamRefused,
 )
 from orchestrator.domain.status import Reading, verdict
 from orchestrator.domain.words import Outcome, State
 from orchestrator.service.models import RingOutRequest
-from orchestrator.storage.calls import CallStore, Idempotency
+from orchestrator.storage.calls import CallStore, Idempotency, asked
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
 from orchestrator.storage.listing import CallList, Page, Wanted
@@ -51,10 +54,12 @@ class StatusSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """`base_url` begins the `uri` of every call; `accept_patience` is milliseconds."""
+    """`base_url` begins the `uri` of every call; `accept_patience` is milliseconds; `callbacks`
+    says where a call's `callbackUrl` may lead, None where there can be none."""
 
     base_url: str
     accept_patience: int = 1_300
+    callbacks: Targets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class CallService:
     ) -> Accepted:
         """Writes a call down and wakes a worker; IdempotencyKeyReused where the key was used
         for another request."""
+        self._check_callback(request.callback_url)
         call = self._new(account, extension, request)
         named = None
         if idempotency_key is not None:
@@ -109,7 +115,10 @@ class CallService:
                 idempotency_key, _fingerprint(idempotency_key, account, extension, request)
             )
         accepted = await self.store.accept(
-            call, request.for_ringcentral(), named, self.options.accept_patience
+            call,
+            asked(request.for_ringcentral(), request.callback_url),
+            named,
+            self.options.accept_patience,
         )
         if accepted.snapshot is not None:
             return Accepted(accepted.snapshot, replayed=False)
@@ -142,6 +151,16 @@ class CallService:
         if not fresh or not await self._looked_at(call_id):
             return Glance(snapshot, live=False)
         return Glance(await self._present(call_id), live=True)
+
+    async def known(self, account: str, extension: str, ringout_id: str) -> Snapshot:
+        """The call as it is written down here; CallNotFound where it is not, without a question
+        to RingCentral."""
+        call_id = await self._own_id(ringout_id)
+        if call_id is None:
+            raise CallNotFound("There is no such call here.")
+        snapshot = await self._present(call_id)
+        _check_path(snapshot, account, extension)
+        return snapshot
 
     async def changed(self, snapshot: Snapshot, seconds: float) -> Snapshot:
         """The call once it differs from `snapshot`, or as it is after `seconds`."""
@@ -178,6 +197,18 @@ class CallService:
         """Calls, newest first; ValueError for a cursor that is not one of ours."""
         return await self.listing.page(wanted, limit, cursor)
 
+    def _check_callback(self, url: str | None) -> None:
+        if url is None:
+            return
+        targets = self.options.callbacks
+        if targets is None:
+            detail = "cannot be used here: the setting RINGOUT_CALLBACK_SECRET is needed"
+            raise InvalidRequest((FieldError("callbackUrl", detail),))
+        try:
+            checked_url(url, targets)
+        except ValueError as error:
+            raise InvalidRequest((FieldError("callbackUrl", str(error)),)) from None
+
     def _new(self, account: str, extension: str, request: RingOutRequest) -> Call:
         now = self.clock()
         call_id = _new_id()
@@ -194,6 +225,7 @@ class CallService:
             else None,
             to=Endpoint.shown(request.to.phone_number),
             client_reference=request.client_reference,
+            has_callback=request.callback_url is not None,
         )
 
     def _uri(self, account: str, extension: str, call_id: str) -> str:

@@ -38,6 +38,9 @@ def _printable(text: str) -> str:
     return text
 
 
+Printable = Annotated[StrictStr, AfterValidator(_printable)]
+"""Text of one line."""
+
 PhoneNumber = Annotated[
     StrictStr,
     Field(
@@ -146,11 +149,18 @@ class RingOutRequest(_Model):
         description="Seconds for which the call is worth placing; after that it ends expired.",
     )
 
+    callback_url: Annotated[StrictStr, AfterValidator(_printable)] | None = Field(
+        default=None,
+        alias="callbackUrl",
+        max_length=2048,
+        description="Where this call's events are sent, signed with the secret that the operator "
+        "of this service has set; a webhook for one call.",
+    )
+
     def for_ringcentral(self) -> dict[str, Any]:
         """The body that RingCentral is sent: without our own fields, numbers normalised."""
-        return self.model_dump(
-            by_alias=True, exclude_none=True, exclude={"client_reference", "expires_in"}
-        )
+        ours = {"client_reference", "expires_in", "callback_url"}
+        return self.model_dump(by_alias=True, exclude_none=True, exclude=ours)
 
 
 class StatusDocument(BaseModel):

@@ -24,6 +24,7 @@ from orchestrator.domain.events import entered
 from orchestrator.domain.words import State
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
+from orchestrator.storage.counting import counted
 from orchestrator.storage.records import (
     SNAPSHOT_FIELDS,
     Record,
@@ -37,6 +38,15 @@ from orchestrator.storage.records import (
 )
 
 Decide = Callable[[Call], Change | None]
+
+
+CALLBACK_URL = "callbackUrl"
+"""Kept beside what RingCentral is asked, and never sent to it."""
+
+
+def asked(body: Mapping[str, Any], callback_url: str | None) -> dict[str, Any]:
+    """What is kept of a request: RingCentral's body, and where the call's events are sent."""
+    return {**body, CALLBACK_URL: callback_url} if callback_url else dict(body)
 
 
 class JobEntry(Protocol):
@@ -54,6 +64,13 @@ class JobEntry(Protocol):
 FollowUp = Callable[[Call | None, Call], JobEntry | None]
 """The job that a change sets going, given the call before (None: it is new) and after."""
 
+Told = Callable[[Call, Call], None]
+"""Is told of each change that was written: the call before and after."""
+
+
+def untold(before: Call, after: Call) -> None:
+    """Nobody wants to know."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
@@ -64,6 +81,7 @@ class StoreOptions:
     live: int = 78 * 3600
     idempotency: int = 24 * 3600
     events_kept: int = 100_000
+    events_max_age: int = 7 * 86_400
     placing_lease: int = 15_000
     first_look: int = 700
 
@@ -111,6 +129,7 @@ class CallStore:
         self._clock = clock
         self._follow_up = follow_up
         self._server_ahead: int | None = None
+        self.told: Told = untold
 
     async def accept(
         self,
@@ -161,6 +180,7 @@ class CallStore:
             self.options.first_look if call.is_followed else "",
             "1" if call.client_reference else "",
             "1" if call.ringout_id else "",
+            " ".join(counted(None, call)),
             len(record),
             *record,
             *event_items(Change(call, entered(call.state)), shown, now),
@@ -183,7 +203,11 @@ class CallStore:
     async def request(self, call_id: str) -> dict[str, Any] | None:
         """What RingCentral is to be asked, with full numbers; None where it is forgotten."""
         text = await self.commands.execute("GET", keys.request(call_id))
-        return None if text is None else json.loads(text)
+        if text is None:
+            return None
+        body: dict[str, Any] = json.loads(text)
+        body.pop(CALLBACK_URL, None)
+        return body
 
     async def snapshot(self, call_id: str) -> Snapshot | None:
         """The call ready to be sent, or None."""
@@ -217,6 +241,7 @@ class CallStore:
             answer = await self._write(record, change, change_id, obey_gate, look)
             match answer[0]:
                 case b"written":
+                    self.told(record.call, change.call)
                     return Written(Record(change.call, record.revision + 1), applied=True)
                 case b"gated":
                     raise UpstreamGated("RingCentral's rate limit is spent.", answer[1] / 1000)
@@ -249,6 +274,7 @@ class CallStore:
             "1" if _alias(before, after) else "",
             self.options.events_kept,
             keys.WAKE,
+            " ".join(counted(before, after)),
             len(items),
             *items,
             *event_items(change, shown, now),
@@ -319,6 +345,7 @@ def _accept_keys(call: Call, job: JobEntry | None, idempotency: Idempotency | No
         _job_key(job, call),
         keys.LOOKS,
         keys.ringout(call.ringout_id or ""),
+        keys.TOTALS,
     ]
 
 
@@ -335,4 +362,5 @@ def _change_keys(before: Call, after: Call, job: JobEntry | None, gate: str) -> 
         keys.ringout(_alias(before, after) or after.ringout_id or ""),
         gate or keys.gate("none", "none"),
         keys.request(after.id),
+        keys.TOTALS,
     ]

@@ -6,9 +6,11 @@ slot, which is the price of an event that cannot disagree with the change it tel
 """
 
 import hashlib
-from dataclasses import dataclass
 
 from orchestrator.domain.words import State
+from orchestrator.storage.entries import Entry
+from orchestrator.storage.house_book import HOUSE_BOOK
+from orchestrator.storage.webhook_book import WEBHOOK_BOOK
 
 TAG = "{ringout}"
 PREFIX = f"ringout:v1:{TAG}:"
@@ -18,8 +20,12 @@ EVENTS = f"{PREFIX}events"
 LOOKS = f"{PREFIX}looks"
 PLACINGS = f"{PREFIX}placings"
 QUEUE = f"{PREFIX}queue"
+REPORTER = f"{PREFIX}reporter"
+STATS = f"{PREFIX}stats"
 SWEEP = f"{PREFIX}sweep"
+TOTALS = f"{PREFIX}totals"
 WAKE = f"{PREFIX}wake"
+WORKERS = f"{PREFIX}workers"
 
 
 def _digest(text: str) -> str:
@@ -86,6 +92,11 @@ def glance(account: str, extension: str, ringout_id: str) -> str:
     return f"{PREFIX}glance:{_digest(f'{account}/{extension}/{ringout_id}')}"
 
 
+def worker(worker_id: str) -> str:
+    """What a worker last said of itself."""
+    return f"{PREFIX}worker:{worker_id}"
+
+
 def job_id(kind: str, call_id: str) -> str:
     """The id of the job of a kind for a call: one at a time, whoever writes it."""
     return f"{TAG}:{kind}:{call_id}"
@@ -101,19 +112,6 @@ def job_parts(job_id: str) -> tuple[str, str]:
 def job(kind: str, call_id: str) -> str:
     """Where arq looks for that job; `arq:job:` is a constant of arq's."""
     return f"arq:job:{job_id(kind, call_id)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One kind of key. `ttl` is None for a key that stays; its growth is bounded as `note` says."""
-
-    pattern: str
-    type: str
-    what: str
-    ttl: str | None
-    readers: str
-    note: str = ""
-    fields: tuple[tuple[str, str], ...] = ()
 
 
 CALL_FIELDS = (
@@ -151,8 +149,23 @@ EVENT_FIELDS = (
     ("call", "the call's id"),
     ("sequence", "of the call: without gap, and in order"),
     ("at", "RFC 3339: when it was written"),
-    ("state", "of the call, after the change"),
+    ("state", "of the call, after the change; so are all that follow"),
     ("outcome", "empty unless ended"),
+    ("reasonCode", "why, a stable code; empty where there is none"),
+    ("callStatus", "RingCentral's word for the call, untouched"),
+    ("callerStatus", "RingCentral's word for the caller's leg"),
+    ("calleeStatus", "RingCentral's word for the callee's leg"),
+    ("from", "the caller, masked; empty where an extension's default is used"),
+    ("to", "the callee, masked"),
+    ("clientReference", "as the client gave it"),
+    ("accountId", "as in the request's path"),
+    ("extensionId", "as in the request's path"),
+    ("ringoutId", "RingCentral's id behind `rc_`, empty while it is not known"),
+    ("acceptedAt", "RFC 3339, UTC, milliseconds, empty while it has not happened; so the next"),
+    ("placedAt", "when RingCentral was asked"),
+    ("connectedAt", "when both legs were seen answered"),
+    ("endedAt", "when the call was seen over"),
+    ("callback", "`1` where the call has a callbackUrl, else empty"),
     ("data", "the call as JSON, after the change; numbers masked"),
 )
 
@@ -223,7 +236,7 @@ BOOK = (
         "every change of every call, in order",
         None,
         "dashboards",
-        "trimmed by count",
+        "trimmed by count and by age",
         fields=EVENT_FIELDS,
     ),
     Entry(
@@ -289,6 +302,8 @@ BOOK = (
         "processes only",
     ),
     Entry("sweep", "string", "which worker sweeps", "a few seconds", "dashboards"),
+    *HOUSE_BOOK,
+    *WEBHOOK_BOOK,
 )
 
 ARQ_BOOK = (

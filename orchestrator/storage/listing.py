@@ -55,7 +55,7 @@ class CallList:
         A page may be short, or empty, and have a cursor all the same: a filter that few calls
         meet is applied to a bounded number of them at a time.
         """
-        position = _position(cursor) if cursor else None
+        position = position_of(cursor) if cursor else None
         found: list[Snapshot] = []
         size = _CHUNK
         for _ in range(_MOST_CHUNKS):
@@ -65,11 +65,11 @@ class CallList:
                 if call is not None and _meets(call, wanted):
                     found.append(call)
                 if len(found) == limit:
-                    return Page(found, _cursor(*position))
+                    return Page(found, cursor_at(*position))
             if chunk.is_last:
                 return Page(found, None)
             size = _CHUNK if chunk.rows else size * 2
-        return Page(found, _cursor(*position) if position else None)
+        return Page(found, cursor_at(*position) if position else None)
 
     async def _chunk(self, wanted: Wanted, position: tuple[int, str] | None, size: int) -> _Chunk:
         newest = position[0] if position else wanted.until
@@ -113,11 +113,13 @@ def _meets(call: Snapshot, wanted: Wanted) -> bool:
     )
 
 
-def _cursor(score: int, call_id: str) -> str:
+def cursor_at(score: int, call_id: str) -> str:
+    """The cursor behind a member of an index, for clients to give back."""
     return base64.urlsafe_b64encode(f"{score}:{call_id}".encode()).decode().rstrip("=")
 
 
-def _position(cursor: str) -> tuple[int, str]:
+def position_of(cursor: str) -> tuple[int, str]:
+    """Where a cursor stands; ValueError where it is not one of ours."""
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
         text = base64.urlsafe_b64decode(padded.encode("ascii")).decode()

@@ -5,7 +5,7 @@ fields say the same again, one fact each, for readers that cannot take JSON apar
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ _PRIVATE = {
     "cannotReachSince": "cannot_reach_since",
     "deleteAcceptedAt": "delete_accepted_at",
     "vanishedAt": "vanished_at",
+    "hasCallback": "has_callback",
 }
 
 
@@ -124,6 +125,21 @@ def record_items(call: Call, shown: str, revision: int, change_id: str) -> list[
     private = {name: getattr(call, attribute) for name, attribute in _PRIVATE.items()}
     cancel = call.cancel
     fields: dict[str, str | int | None] = {
+        **_facts(call),
+        "sequence": call.sequence,
+        "observedAt": _time(call.observed_at),
+        "cancelOutcome": (cancel.outcome or "pending") if cancel else None,
+        "document": shown,
+        "private": as_json({name: value for name, value in private.items() if value is not None}),
+        "revision": revision,
+        "change": change_id,
+    }
+    return _flat_list(fields)
+
+
+def _facts(call: Call) -> dict[str, str | None]:
+    """What the record and the event both say of a call, one fact each."""
+    return {
         "state": call.state,
         "outcome": call.outcome,
         "reasonCode": call.reason.code if call.reason else None,
@@ -136,18 +152,14 @@ def record_items(call: Call, shown: str, revision: int, change_id: str) -> list[
         "accountId": call.account_id,
         "extensionId": call.extension_id,
         "ringoutId": f"rc_{call.ringout_id}" if call.ringout_id else None,
-        "sequence": call.sequence,
         "acceptedAt": _time(call.accepted_at),
         "placedAt": _time(call.placed_at),
         "connectedAt": _time(call.connected_at),
         "endedAt": _time(call.ended_at),
-        "observedAt": _time(call.observed_at),
-        "cancelOutcome": (cancel.outcome or "pending") if cancel else None,
-        "document": shown,
-        "private": as_json({name: value for name, value in private.items() if value is not None}),
-        "revision": revision,
-        "change": change_id,
     }
+
+
+def _flat_list(fields: Mapping[str, str | int | None]) -> list[str | int]:
     return [
         part for name, value in fields.items() for part in (name, "" if value is None else value)
     ]
@@ -168,17 +180,17 @@ def event_items(change: Change, shown: str, now: int) -> list[str | int]:
     if change.event is None:
         return []
     call = change.call
-    fields: dict[str, str | int] = {
+    fields: dict[str, str | int | None] = {
         "schema": SCHEMA_VERSION,
         "type": change.event,
         "call": call.id,
         "sequence": call.sequence,
         "at": rfc3339(now),
-        "state": call.state,
-        "outcome": call.outcome or "",
+        **_facts(call),
+        "callback": "1" if call.has_callback else None,
         "data": shown,
     }
-    return [part for item in fields.items() for part in item]
+    return _flat_list(fields)
 
 
 def readable(call_id: str, values: Sequence[bytes]) -> Record | None:

@@ -28,6 +28,22 @@ class TokenStore(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told of the requests to RingCentral; it must not raise."""
+
+    def answered(self, operation: str, code: str, seconds: float) -> None:
+        """A request of this kind ended: `code` is the HTTP status of the answer, or `unreached`
+        (nothing was sent), `timeout`, `broken` or `abandoned` (something may have been)."""
+        ...
+
+
+class Unobserved:
+    """Nobody wants to know."""
+
+    def answered(self, operation: str, code: str, seconds: float) -> None:
+        """Nothing."""
+
+
 class Budget(Protocol):
     """The rate limit of each (credential, group) as all processes see it."""
 

@@ -65,6 +65,7 @@ class Transport:
 
     def __init__(self, server_url: str, link: Link) -> None:
         self._server = _server(server_url)
+        self._observer = link.observer
         # Shorter than the whole, so that "never connected" is told from "never answered".
         connecting = min(link.connect_timeout, link.timeout * 0.8)
         self._timeout = aiohttp.ClientTimeout(
@@ -114,21 +115,29 @@ class Transport:
     async def send(self, request: Request, token: str | None = None) -> Answer:
         """The answer, whatever its status; raises UpstreamUnavailable or UpstreamFailed."""
         self._in_flight += 1
+        began, code = monotonic(), "abandoned"
         try:
-            return await self._exchange(request, token)
+            answer = await self._exchange(request, token)
+            code = str(answer.status)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as unreached:
+            code = "unreached"
             raise UpstreamUnavailable(
                 f"RingCentral could not be reached ({type(unreached).__name__}).", TRY_AGAIN_AFTER
             ) from unreached
         except TimeoutError as late:
+            code = "timeout"
             raise UpstreamFailed("RingCentral did not answer in time.", timed_out=True) from late
         except (aiohttp.ClientError, _ConnectionBroke) as broke:
+            code = "broken"
             raise UpstreamFailed(
                 f"The connection broke before RingCentral's answer was read "
                 f"({type(broke.__cause__ or broke).__name__})."
             ) from broke
+        else:
+            return answer
         finally:
             self._in_flight -= 1
+            self._observer.answered(request.operation, code, monotonic() - began)
 
     async def _exchange(self, request: Request, token: str | None) -> Answer:
         if self._session is None:

@@ -151,6 +151,7 @@ def test_doctor_finds_a_running_system_well(ringout: CommandLine, fleet: Fleet) 
         "credential",
         "rest",
         "mcp",
+        "workers",
     ]
 
 

@@ -7,12 +7,13 @@ from typing import Any
 from orchestrator.storage.keys import ARQ_BOOK, BOOK, PREFIX
 
 
-def _pattern(name: str) -> str:
+def glob(name: str) -> str:
+    """The glob that keys of this pattern of the key book match."""
     literal = name if name.startswith("arq:") else PREFIX + name
     return re.sub(r"<[^>]+>", "*", literal)
 
 
-KNOWN = {_pattern(entry.pattern): entry for entry in (*BOOK, *ARQ_BOOK)}
+KNOWN = {glob(entry.pattern): entry for entry in (*BOOK, *ARQ_BOOK)}
 
 
 def check(client: Any) -> None:

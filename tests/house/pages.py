@@ -1,6 +1,7 @@
 """The pages that are made from the code: `make docs` writes them, a test compares them.
 
-docs/settings.md and .env.example from the settings, docs/redis-schema.md from the key book.
+docs/settings.md and .env.example from the settings, docs/redis-schema.md and
+deploy/redis/users.acl from the key book.
 """
 
 from collections.abc import Iterable
@@ -11,9 +12,11 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from orchestrator.settings import Settings
-from orchestrator.storage.keys import ARQ_BOOK, BOOK, PREFIX, WAKE, Entry
+from orchestrator.storage.entries import Entry
+from orchestrator.storage.keys import ARQ_BOOK, BOOK, PREFIX, WAKE
 from simulator.settings import PREFIX as SIMULATORS
 from simulator.settings import SimulatorSettings
+from tests.house import acl
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,6 +98,7 @@ PAGES = {
     "docs/settings.md": settings_page,
     "docs/redis-schema.md": redis_schema,
     ".env.example": environment_example,
+    "deploy/redis/users.acl": acl.page,
 }
 
 

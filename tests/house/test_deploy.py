@@ -13,7 +13,8 @@ from tests.house.pages import ROOT
 
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-OURS = [name for name in COMPOSE["services"] if name != "redis"]
+FOREIGN = {"redis", "prometheus", "grafana"}
+OURS = [name for name in COMPOSE["services"] if name not in FOREIGN]
 
 
 def test_the_compose_file_meets_the_specifications_schema() -> None:
@@ -25,9 +26,14 @@ def test_the_compose_file_meets_the_specifications_schema() -> None:
 
 def test_the_services_are_those_that_the_product_has() -> None:
     services = COMPOSE["services"]
-    assert set(services) == {"redis", "rest", "mcp", "worker", "simulator"}
+    assert set(services) == {"rest", "mcp", "worker", "simulator", *FOREIGN}
     assert services["worker"]["deploy"]["replicas"] == 2
-    assert services["simulator"]["profiles"] == ["simulator"]
+    profiles = {name: one["profiles"] for name, one in services.items() if "profiles" in one}
+    assert profiles == {
+        "simulator": ["simulator"],
+        "prometheus": ["dashboards"],
+        "grafana": ["dashboards"],
+    }
     assert {name: services[name]["command"] for name in OURS} == {name: [name] for name in OURS}
 
 
@@ -40,18 +46,18 @@ def test_a_process_can_do_no_more_than_it_must(name: str) -> None:
     assert int(service["stop_grace_period"].removesuffix("s")) > 30
 
 
-@pytest.mark.parametrize("name", ["redis", "rest", "mcp", "simulator"])
+@pytest.mark.parametrize("name", COMPOSE["services"])
 def test_what_listens_has_a_health_check(name: str) -> None:
     assert COMPOSE["services"][name]["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", ["rest", "mcp", "worker"])
+@pytest.mark.parametrize("name", ["rest", "mcp", "worker", "grafana"])
 def test_what_needs_redis_waits_for_it(name: str) -> None:
     waits = COMPOSE["services"][name]["depends_on"]
     assert waits["redis"]["condition"] == "service_healthy"
 
 
-@pytest.mark.parametrize("name", ["rest", "mcp"])
+@pytest.mark.parametrize("name", ["rest", "mcp", "prometheus", "grafana"])
 def test_a_port_is_published_on_loopback_alone(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in COMPOSE["services"][name]["ports"])
 

@@ -13,6 +13,7 @@ from orchestrator.cli import shown
 from orchestrator.cli.addresses import Address
 from orchestrator.cli.checks import Finding, _clock, _eviction, _kept, _version
 from orchestrator.cli.ending import Ended
+from orchestrator.cli.live import board
 from orchestrator.cli.up.plan import planned
 from orchestrator.cli.up.watchdog import _facts
 from orchestrator.domain.calls import Call, Endpoint
@@ -59,14 +60,15 @@ def test_a_caller_may_be_a_forwarding_number() -> None:
 
 
 def test_calls_are_shown_as_a_table() -> None:
-    table = shown.table([_call(to=Endpoint.shown("+16505550123")), _call(state=State.RINGING)])
+    calls = [_call(to=Endpoint.shown("+16505550123")), _call(state=State.RINGING)]
     written = Console(width=160, file=StringIO())
-    written.print(table)
-    head, first, second = written.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert head.split() == ["call", "state", "caller", "callee", "accepted", "ended"]
-    assert first.split()[:2] == ["call_1", "queued"]
+    written.print(board(calls, 2, ""))
+    top, head, first, second = written.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert top.startswith("2 live")
+    assert head.split() == ["state", "caller", "callee", "reference", "time", "call"]
+    assert first.split()[0] == "queued"
     assert "+16*****0123 InProgress" in first
-    assert second.split()[1] == "ringing"
+    assert second.split()[0] == "ringing"
 
 
 def test_a_plan_without_credentials_simulates_ringcentral() -> None:

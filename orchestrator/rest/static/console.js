@@ -1,122 +1,173 @@
-"use strict";
+// The console: joins what is told with what is shown.
 
-const calls = document.getElementById("calls");
-const empty = document.getElementById("empty");
-const notice = document.getElementById("notice");
-const form = document.getElementById("place");
-const base = "/v1/restapi/v1-0/account/~/extension/~/ring-out";
-const rows = new Map();
+import { Calls, LIVE, STATES } from "/static/calls.js";
+import { Details } from "/static/details.js";
+import { Feed } from "/static/feed.js";
+import { House } from "/static/house.js";
+import { RING_OUTS, ask, attempt, byId, button, element, mark, set, tell } from "/static/page.js";
+import { Place } from "/static/place.js";
+import { Rows } from "/static/rows.js";
+import { Webhooks } from "/static/webhooks.js";
 
-function tell(text, bad = false) {
-  notice.textContent = text;
-  notice.classList.toggle("bad", bad);
-}
+const MOST_ROWS = 200;
+const MOST_PAGES = 50;
+const MOST_ASKED = 50;
+const WORDS = { opening: "Connecting", live: "Live", away: "Reconnecting" };
 
-async function problemText(response) {
-  const problem = await response.json().catch(() => ({}));
-  return problem.detail || `HTTP ${response.status}`;
-}
+const calls = new Calls();
+const query = byId("query");
+const chips = new Map();
+let filter = "";
+let isDrawn = true;
+let isTroubled = false;
 
-function element(name, kind) {
-  const made = document.createElement(name);
-  made.className = kind;
-  return made;
-}
+const one = (id) => `${RING_OUTS}/${encodeURIComponent(id)}`;
+const rows = new Rows(byId("calls"), { onOpen: open, onCancel: cancel });
+const details = new Details({ read: timeline, onCancel: cancel });
+const webhooks = new Webhooks();
+const house = new House((stats) => webhooks.noticed(stats));
 
-function newRow(id) {
-  const row = {
-    item: document.createElement("li"),
-    who: element("span", "who"),
-    state: element("span", "state"),
-    what: element("span", "what"),
-    cancel: element("button", "quiet"),
-  };
-  row.cancel.type = "button";
-  row.cancel.textContent = "Cancel";
-  row.cancel.addEventListener("click", () => cancel(id));
-  row.item.append(row.who, row.state, row.what, row.cancel);
-  rows.set(id, row);
-  return row;
-}
-
-function endName(end) {
-  if (end === null) return "default phone";
-  return end.phoneNumber || `forwarding number ${end.forwardingNumberId}`;
-}
-
-function set(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-function show(call) {
-  const row = rows.get(call.id) || newRow(call.id);
-  const isOver = call.state === "ended";
-  const legs = `caller ${call.status.callerStatus}, callee ${call.status.calleeStatus}`;
-  const details = [
-    call.clientReference,
-    call.acceptedAt && new Date(call.acceptedAt).toLocaleTimeString(),
-    call.reason ? call.reason.message : legs,
-  ];
-  set(row.who, `${endName(call.from)} \u2192 ${endName(call.to)}`);
-  set(row.state, isOver ? call.outcome : call.state);
-  row.state.classList.toggle("ended", isOver);
-  set(row.what, details.filter(Boolean).join(" \u00b7 "));
-  row.cancel.hidden = isOver || call.cancel !== null;
-  row.cancel.setAttribute("aria-label", `Cancel the call to ${endName(call.to)}`);
-  return row.item;
-}
-
-function arrange(items) {
-  items.forEach((item, place) => {
-    if (calls.children[place] !== item) calls.insertBefore(item, calls.children[place] || null);
+function redraw() {
+  if (!isDrawn) return;
+  isDrawn = false;
+  requestAnimationFrame(() => {
+    isDrawn = true;
+    draw();
   });
-  while (calls.children.length > items.length) calls.lastChild.remove();
 }
 
-async function refresh() {
-  try {
-    const response = await fetch("/v1/calls?limit=25");
-    if (!response.ok) throw new Error(await problemText(response));
-    const page = await response.json();
-    arrange(page.calls.map(show));
-    const shown = new Set(page.calls.map((call) => call.id));
-    for (const id of rows.keys()) if (!shown.has(id)) rows.delete(id);
-    empty.hidden = page.calls.length > 0;
-    if (notice.dataset.away) tell("");
-    delete notice.dataset.away;
-  } catch (error) {
-    notice.dataset.away = "yes";
-    tell(`The list cannot be read: ${error.message}`, true);
-  }
-  setTimeout(refresh, 1000);
+function draw() {
+  const { found, total } = calls.newest(filter, query.value, MOST_ROWS);
+  rows.draw(found);
+  details.tick();
+  for (const [state, count] of chips) set(count, String(countOf(state)));
+  byId("empty").hidden = total > 0;
+  set(byId("empty"), emptiness());
+  byId("more").hidden = total <= found.length;
+  set(byId("more"), `The newest ${found.length} of ${total}. A search or a state shows the others.`);
 }
 
-async function ask(method, path, headers = {}, body = undefined) {
+function countOf(state) {
+  if (state === "live") return calls.live;
+  return state ? calls.counts[state] : calls.live + calls.counts.ended;
+}
+
+function emptiness() {
+  if (query.value) return "Nothing here matches. Enter asks the service for this id or reference.";
+  return filter ? "No calls in this state." : "No calls yet. The first one you place is shown here as it rings.";
+}
+
+function take(found) {
+  for (const call of found) calls.take(call);
+  redraw();
+}
+
+async function page(parameters) {
+  const answer = await ask("GET", `/v1/calls?${new URLSearchParams({ limit: "200", ...parameters })}`);
+  take(answer.calls);
+  return answer.next;
+}
+
+/** Every live call, whatever its age, and the newest of the others. */
+async function start() {
+  calls.begin();
   try {
-    const response = await fetch(path, { method, headers, body });
-    if (!response.ok) tell(await problemText(response), true);
-    return response.ok;
+    await page({});
+    for (const state of LIVE) {
+      let cursor = await page({ state });
+      for (let turn = 1; cursor && turn < MOST_PAGES; turn += 1) cursor = await page({ state, cursor });
+    }
+    await recheck();
+    if (isTroubled) tell("");
+    isTroubled = false;
   } catch (error) {
-    tell(`Nothing was reached: ${error.message}`, true);
-    return false;
+    isTroubled = true;
+    tell(`The calls cannot be read: ${error.message}`, true);
   }
+}
+
+/** What ended while nobody listened is in no list of live calls: it is asked for, or forgotten. */
+async function recheck() {
+  const ids = calls.doubtful();
+  for (const id of ids.slice(MOST_ASKED)) calls.forget(id);
+  for (const id of ids.slice(0, MOST_ASKED)) {
+    const call = await ask("GET", one(id)).catch(() => null);
+    if (call) take([call]);
+    else calls.forget(id);
+  }
+  redraw();
+}
+
+function heard(type, id, call) {
+  calls.take(call);
+  details.heard(type, id, call);
+  redraw();
+}
+
+function linked(state) {
+  mark(byId("link"), "link", state);
+  set(byId("link-word"), WORDS[state]);
+}
+
+async function timeline(id) {
+  const answer = await ask("GET", `/v1/calls/${encodeURIComponent(id)}/timeline`).catch(() => ({ events: [] }));
+  return answer.events;
+}
+
+function open(id) {
+  const call = calls.get(id);
+  if (call) details.open(call);
 }
 
 async function cancel(id) {
-  if (await ask("DELETE", `${base}/${encodeURIComponent(id)}`)) tell("The cancel is written down.");
+  const call = await attempt(() => ask("DELETE", one(id)), "The cancel is written down.");
+  if (call && call.id) heard("call.cancel_requested", `${Date.now()}-0`, call);
 }
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const given = new FormData(form);
-  const wish = { to: { phoneNumber: given.get("to") } };
-  if (given.get("from")) wish.from = { phoneNumber: given.get("from") };
-  if (given.get("reference")) wish.clientReference = given.get("reference");
-  const button = form.querySelector("button");
-  button.disabled = true;
-  const headers = { "Content-Type": "application/json" };
-  if (await ask("POST", base, headers, JSON.stringify(wish))) tell("The call is accepted.");
-  button.disabled = false;
-});
+async function search() {
+  const asked = query.value.trim();
+  if (!asked || calls.newest("", asked, 1).total) return;
+  const found = await attempt(() => page({ clientReference: asked }).then(() => ({})));
+  if (!found || calls.newest("", asked, 1).total) return;
+  const call = /\s/.test(asked) ? null : await ask("GET", one(asked)).catch(() => null);
+  if (call) take([call]);
+  else tell("No call has this id or reference.");
+}
 
-refresh();
+function choose(state) {
+  filter = state;
+  for (const chip of byId("states").children) chip.setAttribute("aria-pressed", String(chip.dataset.state === state));
+  if (STATES.includes(state)) page({ state }).catch(() => null);
+  redraw();
+}
+
+function makeChips() {
+  for (const [state, name] of [["", "all"], ["live", "live"], ...STATES.map((state) => [state, state])]) {
+    const chip = button("", "", "", () => choose(state));
+    chip.dataset.state = state;
+    if (STATES.includes(state)) chip.dataset.tone = state;
+    const count = element("b", "", "0");
+    if (chip.dataset.tone) chip.append(element("i"));
+    chip.append(element("span", "", name), count);
+    chips.set(state, count);
+    byId("states").append(chip);
+  }
+  choose("");
+}
+
+makeChips();
+query.addEventListener("input", redraw);
+byId("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  search();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.target.matches("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key !== "/" || details.id) return;
+  event.preventDefault();
+  query.focus();
+});
+new Place((call) => take([call]));
+new Feed({ onStart: start, onEvent: heard, onLink: linked });
+setInterval(redraw, 1000);
+house.start();

@@ -1,11 +1,12 @@
 -- Accepts a call: record, request, indexes, event, job and idempotency key, all or nothing.
 -- KEYS  1 call  2 request  3 idempotency  4 calls  5 state  6 reference  7 events  8 queue
---       9 job  10 looks  11 ringout alias
+--       9 job  10 looks  11 ringout alias  12 totals
 -- ARGV  1 call id  2 request JSON  3 server time ms after which nothing is written, '' for never
 --       4 fingerprint, '' for no key  5 idempotency TTL s  6 call TTL s  7 accepted at ms
 --       8 job id, '' for none  9 job JSON  10 events kept  11 wake channel
 --      12 wait before the first look ms, '' for none  13 '1' with a reference
---      14 '1' with a ringout alias  15 count of record items  16... record, then event
+--      14 '1' with a ringout alias  15 what to count, separated by spaces
+--      16 count of record items  17... record, then event
 -- Answers {'accepted'|'late', server ms}, {'replayed', server ms, call id} or {'conflict', server ms}
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,8 +36,9 @@ if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[3], 'fingerprint', ARGV[4], 'call', ARGV[1])
   redis.call('EXPIRE', KEYS[3], ARGV[5])
 end
-local last = 15 + tonumber(ARGV[15])
-redis.call('HSET', KEYS[1], unpack(ARGV, 16, last))
+local last = 16 + tonumber(ARGV[16])
+redis.call('HSET', KEYS[1], unpack(ARGV, 17, last))
+for field in string.gmatch(ARGV[15], '%S+') do redis.call('HINCRBY', KEYS[12], field, 1) end
 redis.call('EXPIRE', KEYS[1], ARGV[6])
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[6])
 redis.call('ZADD', KEYS[4], ARGV[7], ARGV[1])

@@ -1,12 +1,13 @@
 -- Writes one change of a call: record, event, indexes, next look, placing lease and at most one
 -- job, if the call is still at the revision that the change was decided on; all or nothing.
 -- KEYS  1 call  2 state left  3 state entered  4 events  5 looks  6 placings  7 queue  8 job
---       9 ringout alias  10 gate  11 request
+--       9 ringout alias  10 gate  11 request  12 totals
 -- ARGV  1 call id  2 expected revision  3 change id  4 state score ms  5 gate: '1' to obey it
 --       6 look: '' as it is, '-' none, else wait ms  7 lease of the look under way, '' for none
 --       8 placing: '' as it is, '-' none, else lease ms  9 job id, '' for none  10 job JSON
 --      11 wait before the job ms  12 TTL s, '' as it is  13 '1' to set the alias  14 events kept
---      15 wake channel  16 count of record items  17... record, then event (may be none)
+--      15 wake channel  16 what to count, separated by spaces
+--      17 count of record items  18... record, then event (may be none)
 -- Answers {'written'}, {'gated', ms}, {'missing'} or {'lost', revision, document, private}
 local known = redis.call('HMGET', KEYS[1], 'revision', 'change', 'document', 'private')
 if not known[1] or known[2] == ARGV[3] then
@@ -23,8 +24,9 @@ if ARGV[5] == '1' then
 end
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
-local last = 16 + tonumber(ARGV[16])
-redis.call('HSET', KEYS[1], unpack(ARGV, 17, last))
+local last = 17 + tonumber(ARGV[17])
+redis.call('HSET', KEYS[1], unpack(ARGV, 18, last))
+for field in string.gmatch(ARGV[16], '%S+') do redis.call('HINCRBY', KEYS[12], field, 1) end
 if KEYS[2] ~= KEYS[3] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])

@@ -102,10 +102,12 @@ class Rest:
 
 
 @asynccontextmanager
-async def started(settings: Settings, *more: web.AbstractRouteDef) -> AsyncIterator[Rest]:
-    """A front end with these settings, and perhaps `more` routes."""
+async def started(
+    settings: Settings, *more: web.AbstractRouteDef, **built: Any
+) -> AsyncIterator[Rest]:
+    """A front end with these settings, and perhaps `more` routes; `built` is for `build`."""
     async with front_end(settings) as front, aiohttp.ClientSession() as session:
-        app = build(front)
+        app = build(front, **built)
         app.router.add_routes(more)
         runner = Runner(app)
         await runner.setup()

@@ -6,8 +6,9 @@ time; the seed is in the output:
 
     TESTS_FUZZ_CASES=10000 python -m pytest tests/contract/rest/test_schemathesis.py -s
 
-Two of schemathesis's checks do not apply. RingCentral may refuse what the document allows, so that
-not all valid data is accepted. And a call that was cancelled can still be read.
+The streams of events are left out: they have no end. Two of schemathesis's checks do not apply.
+RingCentral may refuse what the document allows, so that not all valid data is accepted. And a call
+that was cancelled can still be read.
 """
 
 import os
@@ -27,6 +28,7 @@ CASES_OF_AN_EXAMPLE = 6
 
 OPTIONS = (
     "--exclude-checks=positive_data_acceptance,use_after_free",
+    "--exclude-path-regex=/events$",
     "--no-color",
     "--request-timeout=70",
     "--warnings=off",

@@ -25,6 +25,10 @@ EVERY_ERROR = [
     errors.UpstreamRefused(403, "CMN-401", "No."),
     errors.UpstreamRefused(429, "CMN-304", "Twice."),
     errors.UpstreamGone(404, "CMN-102", "Gone."),
+    errors.WebhookNotFound("None."),
+    errors.WebhookDisabled("Disabled."),
+    errors.DeliveryNotFound("None."),
+    errors.TooManyWebhooks("Full."),
 ]
 
 

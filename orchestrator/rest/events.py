@@ -1,0 +1,76 @@
+"""`GET /v1/events` and `GET …/ring-out/{id}/events`: changes as server-sent events."""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import web
+
+from orchestrator.domain.words import State
+from orchestrator.rest.event_query import event_query, one_query, since
+from orchestrator.rest.problems import SAFE, problem
+from orchestrator.rest.spellings import Spelling
+from orchestrator.rest.streams import Source, Streams
+from orchestrator.rest.waits import Waits
+from orchestrator.service.calls import CallService
+from orchestrator.storage.following import Follower, Told
+
+PATH = "/v1/events"
+SUFFIX = "/events"
+_RETRY = {"Retry-After": "5"}
+
+
+@dataclass(frozen=True, slots=True)
+class EventRoutes:
+    """The handlers."""
+
+    service: CallService
+    follower: Follower
+    streams: Streams
+    waits: Waits
+
+    async def all(self, request: web.Request) -> web.StreamResponse:
+        """Every event that meets the filters."""
+        query = event_query(request)
+        start = since(request, query)
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        stream = self.follower.all(start, query.wants(), partial(self.streams.drop, request))
+        async with aclosing(stream):
+            first = await anext(stream)
+            place = self.follower.feed.place if start is None else None
+            return await self.streams.serve(request, first, stream, place)
+
+    async def one(self, spelling: Spelling, request: web.Request) -> web.StreamResponse:
+        """One call as it is, and its events until it has ended; 204 where it has, and the client
+        knows: then it does not come back."""
+        account, extension, ringout_id = spelling.ids(request)
+        start = since(request, one_query(request))
+        call = await self.service.known(account, extension, ringout_id)
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        find = partial(self.service.known, account, extension, call.id)
+        stream = self.follower.one(call.id, start, find, partial(self.streams.drop, request))
+        async with aclosing(stream):
+            if call.state is not State.ENDED:
+                return await self.streams.serve(request, await anext(stream), stream, None)
+            kept = [item async for items in stream for item in items]
+            if not kept:
+                return web.Response(status=204, headers=SAFE)
+            return await self.streams.serve(request, kept, _nothing(), None)
+
+    def _refusal(self) -> web.Response | None:
+        if self.waits.draining:
+            return problem(503, "not_ready", "This process ends: ask another.", headers=_RETRY)
+        if self.streams.are_full:
+            detail = "This process has as many open streams as it may: ask again, or another."
+            return problem(503, "too_many_streams", detail, headers=_RETRY)
+        return None
+
+
+async def _nothing() -> Source:
+    """A source that has ended."""
+    nothing: Sequence[Sequence[Told]] = ()
+    for items in nothing:
+        yield items

@@ -1,0 +1,209 @@
+"""Deliveries in Redis: attempted by one worker at a time, settled, and made anew by request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.domain.clock import Clock, rfc3339
+from orchestrator.domain.errors import DeliveryNotFound, WebhookDisabled
+from orchestrator.storage import delivery_keys, keys, scripts
+from orchestrator.storage.connection import Commands
+from orchestrator.storage.records import from_json
+from orchestrator.storage.webhooks import Secret, secrets_of
+
+PENDING_TTL_S = 15 * 86_400
+"""Longer than any ladder, each of its steps put off for a day by the receiver."""
+
+JobTemplate = Callable[[int], str]
+"""The JSON of a delivery's job, enqueued at a time (ms), with `@` where its argument goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long (s) a delivery is kept once it is settled."""
+
+    delivered: int = 86_400
+    dead: int = 72 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A delivery that this worker may attempt: where to, signed with what (None: a callback's)."""
+
+    id: str
+    round: str
+    token: str
+    webhook: str
+    call: str
+    event: str
+    type: str
+    attempts: int
+    body: str
+    is_enabled: bool
+    url: str
+    secrets: tuple[Secret, ...] | None
+
+    @property
+    def is_callback(self) -> bool:
+        """Whether it goes to a call's own `callbackUrl`."""
+        return self.webhook == delivery_keys.CALLBACK
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """A delivery that is not to be attempted: `wait` (ms) until it may be, None for never."""
+
+    wait: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a delivery: `state` is pending, delivered, dead or deleted; `wait` is the
+    milliseconds until a pending one's next attempt."""
+
+    state: str
+    wait: int = 0
+    is_attempt: bool = True
+    status: int | None = None
+    code: str = ""
+    message: str = ""
+    source: str = ""
+
+
+class DeliveryStore:
+    """Every method raises StorageUnavailable when Redis does not answer in time."""
+
+    def __init__(
+        self, commands: Commands, clock: Clock, template: JobTemplate, kept: Kept | None = None
+    ) -> None:
+        self.commands = commands
+        self.template = template
+        self._clock = clock
+        self._kept = kept or Kept()
+
+    async def begin(self, argument: str, token: str, lease_ms: int) -> Started | NotNow:
+        """Takes the delivery that a job's argument names; nobody else has it for `lease_ms`."""
+        delivery_id, round_ = delivery_keys.argument_parts(argument)
+        answer = await self.commands.run(
+            scripts.BEGIN_DELIVERY,
+            [delivery_keys.delivery(delivery_id)],
+            delivery_id,
+            round_,
+            token,
+            lease_ms,
+            keys.PREFIX,
+        )
+        match answer[0]:
+            case b"go":
+                return _started(delivery_id, round_, token, answer[1:])
+            case b"later":
+                return NotNow(int(answer[1]))
+        return NotNow(None)
+
+    async def release(self, started: Started) -> None:
+        """Gives a delivery back without an attempt."""
+        await self.commands.run(
+            scripts.RELEASE_DELIVERY, [delivery_keys.delivery(started.id)], started.token
+        )
+
+    async def settle(self, started: Started, settled: Settled) -> bool:
+        """Writes what came of it; False where it is not this worker's any more."""
+        argument = delivery_keys.job_argument(started.id, started.round)
+        own, arqs = delivery_keys.job_prefixes()
+        now = self._clock()
+        answer = await self.commands.run(
+            scripts.SETTLE_DELIVERY,
+            [
+                delivery_keys.delivery(started.id),
+                delivery_keys.DELIVERIES,
+                delivery_keys.PENDING,
+                delivery_keys.DUE,
+                delivery_keys.DEAD,
+                keys.QUEUE,
+                keys.job(delivery_keys.KIND, argument),
+            ],
+            started.id,
+            started.token,
+            settled.state,
+            settled.wait,
+            self._ttl(settled.state),
+            "1" if settled.is_attempt else "",
+            keys.PREFIX,
+            own,
+            arqs,
+            self.template(now),
+            keys.WAKE,
+            *_outcome(settled, rfc3339(now)),
+        )
+        return bool(answer)
+
+    def _ttl(self, state: str) -> int:
+        known = {"delivered": self._kept.delivered, "dead": self._kept.dead}
+        return known.get(state, PENDING_TTL_S)
+
+    async def redeliver(self, delivery_id: str) -> None:
+        """Attempts a delivery anew, at once; DeliveryNotFound or WebhookDisabled where not.
+
+        One that waits for its first attempt goes on waiting for its turn.
+        """
+        own, arqs = delivery_keys.job_prefixes()
+        answer = await self.commands.run(
+            scripts.REDELIVER,
+            [
+                delivery_keys.delivery(delivery_id),
+                delivery_keys.PENDING,
+                delivery_keys.DUE,
+                delivery_keys.DEAD,
+                keys.QUEUE,
+            ],
+            delivery_id,
+            keys.PREFIX,
+            own,
+            arqs,
+            self.template(self._clock()),
+            keys.WAKE,
+            PENDING_TTL_S,
+        )
+        if answer == b"missing":
+            raise DeliveryNotFound("There is no such delivery, or its webhook was deleted.")
+        if answer == b"disabled":
+            raise WebhookDisabled("The webhook is disabled; enable it first.")
+
+
+def _started(delivery_id: str, round_: str, token: str, answer: list[Any]) -> Started:
+    webhook, call, event, type_, attempts, body, enabled, target, secrets = (
+        part.decode() for part in answer
+    )
+    is_callback = webhook == delivery_keys.CALLBACK
+    url = target
+    if is_callback and target:
+        url = from_json(target).get("callbackUrl", "")
+    known = None if is_callback else secrets_of(secrets or "[]")
+    return Started(
+        id=delivery_id,
+        round=round_,
+        token=token,
+        webhook=webhook,
+        call=call,
+        event=event,
+        type=type_,
+        attempts=int(attempts),
+        body=body,
+        is_enabled=bool(enabled),
+        url=url,
+        secrets=known,
+    )
+
+
+def _outcome(settled: Settled, now: str) -> list[str | int]:
+    fields: dict[str, str | int] = {
+        "failureCode": settled.code,
+        "failure": settled.message,
+        "failureSource": settled.source,
+        "status": "" if settled.status is None else settled.status,
+    }
+    if settled.is_attempt:
+        fields["lastAttemptAt"] = now
+    if settled.state != "pending":
+        fields["settledAt"] = now
+    return [part for item in fields.items() for part in item]

@@ -1,0 +1,162 @@
+"""Deliveries listed, newest events first, a page at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.domain.clock import rfc3339
+from orchestrator.storage import delivery_keys
+from orchestrator.storage.connection import Commands
+from orchestrator.storage.listing import cursor_at, position_of
+
+_CHUNK = 200
+_MOST_CHUNKS = 10
+_FIELDS = (
+    "webhook",
+    "event",
+    "type",
+    "call",
+    "state",
+    "attempts",
+    "createdMs",
+    "nextAttemptMs",
+    "lastAttemptAt",
+    "settledAt",
+    "status",
+    "failureCode",
+    "failure",
+    "failureSource",
+)
+
+Shown = Mapping[str, Any]
+"""A delivery as clients see it, ready for JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which deliveries: those that meet all that is given."""
+
+    state: str | None = None
+    webhook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Deliveries, and the cursor of the next page, None at the end."""
+
+    deliveries: list[Shown]
+    cursor: str | None
+
+
+class DeliveryList:
+    """Reads the indexes; raises StorageUnavailable when Redis does not answer in time."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    async def get(self, delivery_id: str) -> Shown | None:
+        """One delivery, or None."""
+        values = await self._commands.execute(
+            "HMGET", delivery_keys.delivery(delivery_id), *_FIELDS
+        )
+        return _shown(delivery_id, values)
+
+    async def page(self, sought: Sought, limit: int, cursor: str | None) -> Page:
+        """At most `limit` deliveries after `cursor`; ValueError where that is not one of ours."""
+        position = position_of(cursor) if cursor else None
+        found: list[Shown] = []
+        size = _CHUNK
+        for _ in range(_MOST_CHUNKS):
+            newest = position[0] if position else "+inf"
+            pairs = await self._range(_index(sought), newest, "-inf", size)
+            fresh = [pair for pair in pairs if position is None or pair < position]
+            rows = await asyncio.gather(*(self.get(name) for _, name in fresh))
+            for pair, row in zip(fresh, rows, strict=True):
+                position = pair
+                if row is not None and _meets(row, sought):
+                    found.append(row)
+                if len(found) == limit:
+                    return Page(found, cursor_at(*position))
+            if len(pairs) < size:
+                return Page(found, None)
+            size = _CHUNK if fresh else size * 2
+        return Page(found, cursor_at(*position) if position else None)
+
+    async def dead_since(self, webhook_id: str, since: int) -> AsyncIterator[list[str]]:
+        """The ids of a webhook's dead deliveries of events since a time (ms), in chunks, the
+        oldest first; those that are made anew meanwhile do not disturb."""
+        begin: tuple[int, str] = (since, "")
+        size = _CHUNK
+        while True:
+            pairs = await self._range(
+                delivery_keys.of_webhook(webhook_id), begin[0], "+inf", size, is_newest_first=False
+            )
+            fresh = [pair for pair in pairs if pair > begin]
+            rows = await asyncio.gather(*(self.get(name) for _, name in fresh))
+            dead = [row["id"] for row in rows if row is not None and row["state"] == "dead"]
+            if dead:
+                yield dead
+            if len(pairs) < size:
+                return
+            begin = fresh[-1] if fresh else begin
+            size = _CHUNK if fresh else size * 2
+
+    async def _range(
+        self,
+        index: str,
+        first: int | str,
+        last: int | str,
+        size: int,
+        *,
+        is_newest_first: bool = True,
+    ) -> list[tuple[int, str]]:
+        order = ("REV",) if is_newest_first else ()
+        members = await self._commands.execute(
+            "ZRANGE", index, first, last, "BYSCORE", *order, "LIMIT", 0, size, "WITHSCORES"
+        )
+        return [
+            (int(float(members[at + 1])), members[at].decode()) for at in range(0, len(members), 2)
+        ]
+
+
+def _index(sought: Sought) -> str:
+    if sought.webhook is not None:
+        return delivery_keys.of_webhook(sought.webhook)
+    known = {"pending": delivery_keys.PENDING, "dead": delivery_keys.DEAD}
+    return known.get(sought.state or "", delivery_keys.DELIVERIES)
+
+
+def _meets(row: Shown, sought: Sought) -> bool:
+    return sought.state is None or row["state"] == sought.state
+
+
+def _shown(delivery_id: str, values: list[bytes | None]) -> Shown | None:
+    if values[4] is None:
+        return None
+    named = zip(_FIELDS, values, strict=True)
+    known = {name: value.decode() if value else None for name, value in named}
+    failure = None
+    if known["failureCode"]:
+        failure = {
+            "code": known["failureCode"],
+            "message": known["failure"],
+            "source": known["failureSource"],
+        }
+    status, due = known["status"], known["nextAttemptMs"]
+    is_callback = known["webhook"] == delivery_keys.CALLBACK
+    return {
+        "id": delivery_id,
+        "webhook": None if is_callback else known["webhook"],
+        "event": known["event"],
+        "type": known["type"],
+        "call": known["call"],
+        "state": known["state"],
+        "attempts": int(known["attempts"] or 0),
+        "createdAt": rfc3339(int(known["createdMs"] or 0)),
+        "nextAttemptAt": rfc3339(int(float(due))) if due else None,
+        "lastAttemptAt": known["lastAttemptAt"],
+        "settledAt": known["settledAt"],
+        "status": int(status) if status else None,
+        "failure": failure,
+    }

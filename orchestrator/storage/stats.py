@@ -1,0 +1,170 @@
+"""How the house stands, in one hash that a dashboard reads without scanning.
+
+One worker at a time counts (a lease says which) and every worker says that it is alive. What is
+counted is read from indexes by size and by score: it costs the same with ten calls and with ten
+thousand.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.domain.clock import rfc3339
+from orchestrator.domain.words import State
+from orchestrator.storage import delivery_keys, keys, scripts
+from orchestrator.storage.connection import Commands
+
+Fields = Mapping[str, int | float]
+
+ALIVE_MS = 15_000
+"""A worker that has not been heard of for this long is not alive."""
+
+_WORKER_TTL_MS = 20_000
+_FORGOTTEN_AFTER_MS = 60_000
+_STATS_TTL_S = 60
+_OVERDUE_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker says of itself; `host` is `host:pid`, `started_at` ms since the epoch."""
+
+    id: str
+    host: str
+    version: str
+    started_at: int
+
+
+class Stats:
+    """Counts, and reads what was counted; StorageUnavailable when Redis does not answer."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    async def may_count(self, owner: str, lease_ms: int) -> bool:
+        """Whether `owner` is the one that counts now; nobody else does for `lease_ms`."""
+        answer = await self._commands.run(scripts.ACQUIRE, [keys.REPORTER], owner, lease_ms)
+        return bool(answer[0])
+
+    async def count(self, buckets: Sequence[tuple[str, str]]) -> None:
+        """Counts everything anew; `buckets` are the (credential, group) pairs to look at."""
+        seconds, micros = await self._commands.execute("TIME")
+        now = int(seconds) * 1000 + int(micros) // 1000
+        counting: list[Awaitable[Fields]] = [
+            self._calls(),
+            self._queue(now),
+            self._looks(now),
+            self._deliveries(now),
+            self._workers(now),
+            *(self._bucket(*bucket) for bucket in buckets),
+        ]
+        counted = await asyncio.gather(*counting)
+        items = [part for fields in counted for item in fields.items() for part in item]
+        await self._commands.run(
+            scripts.PUT_HASH, [keys.STATS], _STATS_TTL_S, *items, "updatedAt", rfc3339(now)
+        )
+
+    async def read(self) -> dict[str, str]:
+        """What was counted last; empty where no worker has for a minute."""
+        return _text(await self._commands.execute("HGETALL", keys.STATS))
+
+    async def totals(self) -> dict[str, str]:
+        """What there has been; a field comes with the first of its kind."""
+        return _text(await self._commands.execute("HGETALL", keys.TOTALS))
+
+    async def beat(self, worker: Worker, now: int, fields: Mapping[str, Any]) -> None:
+        """Writes down that a worker is alive and what it does."""
+        items = {
+            "host": worker.host,
+            "version": f"v{worker.version}",
+            "startedAt": rfc3339(worker.started_at),
+            "beatAt": rfc3339(now),
+            **fields,
+        }
+        await self._commands.run(
+            scripts.BEAT,
+            [keys.worker(worker.id), keys.WORKERS],
+            worker.id,
+            _WORKER_TTL_MS,
+            _FORGOTTEN_AFTER_MS,
+            *(part for item in items.items() for part in item),
+        )
+
+    async def farewell(self, worker_id: str) -> None:
+        """The worker is gone, and gives back the right to count."""
+        await asyncio.gather(
+            self._commands.execute("ZREM", keys.WORKERS, worker_id),
+            self._commands.execute("DEL", keys.worker(worker_id)),
+            self._commands.run(scripts.RELEASE, [keys.REPORTER], worker_id),
+        )
+
+    async def workers(self) -> dict[str, dict[str, str]]:
+        """What the workers that are alive, or were until lately, last said, by their ids."""
+        members = await self._commands.execute("ZRANGE", keys.WORKERS, 0, -1)
+        ids = [member.decode() for member in members]
+        rows = await asyncio.gather(
+            *(self._commands.execute("HGETALL", keys.worker(one)) for one in ids)
+        )
+        return {one: _text(row) for one, row in zip(ids, rows, strict=True) if row}
+
+    async def _calls(self) -> Fields:
+        sizes = await asyncio.gather(*(self._size(keys.state(state)) for state in State))
+        counts = {f"calls_{state}": size for state, size in zip(State, sizes, strict=True)}
+        live = sum(counts.values()) - counts[f"calls_{State.ENDED}"]
+        return {**counts, "liveCalls": live}
+
+    async def _queue(self, now: int) -> Fields:
+        ready, deferred, oldest = await asyncio.gather(
+            self._between(keys.QUEUE, "-inf", now),
+            self._between(keys.QUEUE, f"({now}", "+inf"),
+            self._age(keys.QUEUE, now),
+        )
+        return {"queueReady": ready, "queueDeferred": deferred, "queueOldestSeconds": oldest}
+
+    async def _looks(self, now: int) -> Fields:
+        overdue, oldest = await asyncio.gather(
+            self._between(keys.LOOKS, "-inf", now - _OVERDUE_MS), self._age(keys.LOOKS, now)
+        )
+        return {"looksOverdue": overdue, "looksOldestSeconds": oldest}
+
+    async def _deliveries(self, now: int) -> Fields:
+        pending, dead, oldest = await asyncio.gather(
+            self._size(delivery_keys.PENDING),
+            self._size(delivery_keys.DEAD),
+            self._age(delivery_keys.PENDING, now),
+        )
+        names = ("deliveriesPending", "deliveriesDead", "deliveriesOldestSeconds")
+        return dict(zip(names, (pending, dead, oldest), strict=True))
+
+    async def _workers(self, now: int) -> Fields:
+        return {"workersAlive": await self._between(keys.WORKERS, now - ALIVE_MS, "+inf")}
+
+    async def _bucket(self, credential: str, group: str) -> Fields:
+        closed_ms, allowance = await asyncio.gather(
+            self._commands.execute("PTTL", keys.gate(credential, group)),
+            self._commands.execute(
+                "HMGET", keys.allowance(credential, group), "remaining", "limit"
+            ),
+        )
+        name = f"{credential}_{group}"
+        fields: dict[str, int | float] = {f"gate_{name}_seconds": max(0, closed_ms) / 1000}
+        if allowance[0] is not None:
+            fields[f"budget_{name}_left"] = int(allowance[0])
+            fields[f"budget_{name}_limit"] = int(allowance[1])
+        return fields
+
+    async def _size(self, key: str) -> int:
+        return int(await self._commands.execute("ZCARD", key))
+
+    async def _between(self, key: str, lowest: int | str, highest: int | str) -> int:
+        return int(await self._commands.execute("ZCOUNT", key, lowest, highest))
+
+    async def _age(self, key: str, now: int) -> float:
+        """Seconds since the lowest score, 0 where that is yet to come or there is none."""
+        first = await self._commands.execute("ZRANGE", key, 0, 0, "WITHSCORES")
+        return max(0.0, round((now - float(first[1])) / 1000, 3)) if first else 0.0
+
+
+def _text(hash_: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in hash_.items()}

@@ -1,0 +1,269 @@
+"""The webhooks in Redis: what may be seen of one, and apart from it its URL and its secrets."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from orchestrator.domain.clock import rfc3339
+from orchestrator.domain.errors import TooManyWebhooks, WebhookNotFound
+from orchestrator.storage import delivery_keys, keys, scripts
+from orchestrator.storage.connection import Commands
+
+MOST_WEBHOOKS = 100
+_CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A signing secret; `until` is when it signs no more (ms), None for the present one."""
+
+    value: str
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """Why a webhook gets nothing: a stable code, a sentence, and since when (RFC 3339)."""
+
+    code: str
+    message: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the deliveries to a webhook have gone. Times are RFC 3339."""
+
+    pending: int = 0
+    delivered: int = 0
+    dead: int = 0
+    failures: int = 0
+    failing_since: str | None = None
+    last_delivered_at: str | None = None
+    last_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A subscription to events; `event_types` empty means all, as do filters that are None.
+
+    `created` is milliseconds by the server's clock: only events from then on are delivered.
+    """
+
+    id: str
+    url: str
+    host: str
+    secrets: tuple[Secret, ...]
+    created_at: str
+    updated_at: str
+    event_types: tuple[str, ...] = ()
+    client_reference: str | None = None
+    account_id: str | None = None
+    extension_id: str | None = None
+    description: str | None = None
+    disabled: Disabled | None = None
+    created: int = 0
+    revision: int = 1
+    health: Health = Health()
+
+
+Decide = Callable[[Webhook], Webhook]
+
+
+class WebhookStore:
+    """The webhooks. Every method raises StorageUnavailable when Redis does not answer in time."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+
+    async def create(self, webhook: Webhook) -> None:
+        """Writes a new webhook down; TooManyWebhooks where there are as many as there may be."""
+        answer = await self._put(webhook, "")
+        if answer == b"full":
+            raise TooManyWebhooks(f"There are {MOST_WEBHOOKS} webhooks; delete one first.")
+
+    async def get(self, webhook_id: str) -> Webhook:
+        """The webhook; WebhookNotFound where there is none."""
+        flat, own = await asyncio.gather(
+            self._commands.execute("HGETALL", delivery_keys.webhook(webhook_id)),
+            self._commands.execute("HGETALL", delivery_keys.secret(webhook_id)),
+        )
+        fields, hidden = _texts(flat), _texts(own)
+        if "revision" not in fields or "url" not in hidden:
+            raise WebhookNotFound("There is no such webhook.")
+        return _webhook(webhook_id, fields, hidden)
+
+    async def all(self) -> list[Webhook]:
+        """Every webhook, the oldest first."""
+        ids = await self._commands.execute("ZRANGE", delivery_keys.WEBHOOKS, 0, -1)
+        found = await asyncio.gather(
+            *(self.get(member.decode()) for member in ids), return_exceptions=True
+        )
+        webhooks = []
+        for one in found:
+            if isinstance(one, Webhook):
+                webhooks.append(one)
+            elif not isinstance(one, WebhookNotFound):
+                raise one
+        return webhooks
+
+    async def version(self) -> str:
+        """What changes whenever a webhook does."""
+        found = await self._commands.execute("GET", delivery_keys.VERSION)
+        return found.decode() if found is not None else "0"
+
+    async def change(self, webhook_id: str, decide: Decide) -> Webhook:
+        """Changes a webhook as `decide` says of it as it is; WebhookNotFound where it is gone."""
+        while True:
+            known = await self.get(webhook_id)
+            wanted = replace(decide(known), revision=known.revision + 1)
+            answer = await self._put(wanted, known.revision)
+            if answer == b"written":
+                return wanted
+            if answer == b"missing":
+                raise WebhookNotFound("There is no such webhook.")
+
+    async def delete(self, webhook_id: str) -> None:
+        """Deletes a webhook and its deliveries; WebhookNotFound where there was none."""
+        known = await self._commands.run(
+            scripts.DELETE_WEBHOOK,
+            [
+                delivery_keys.webhook(webhook_id),
+                delivery_keys.secret(webhook_id),
+                delivery_keys.WEBHOOKS,
+                delivery_keys.VERSION,
+            ],
+            webhook_id,
+        )
+        while await self._drop(webhook_id) == _CHUNK:
+            pass
+        if not known:
+            raise WebhookNotFound("There is no such webhook.")
+
+    async def _drop(self, webhook_id: str) -> int:
+        dropped: int = await self._commands.run(
+            scripts.DROP_DELIVERIES,
+            [
+                delivery_keys.of_webhook(webhook_id),
+                delivery_keys.DELIVERIES,
+                delivery_keys.PENDING,
+                delivery_keys.DUE,
+                delivery_keys.DEAD,
+                keys.QUEUE,
+            ],
+            _CHUNK,
+            keys.PREFIX,
+            webhook_id,
+            *delivery_keys.job_prefixes(),
+        )
+        return dropped
+
+    async def judge(self, webhook_id: str, word: str, now: int, wrong: str, after: int) -> bool:
+        """Notes how an attempt went (`delivered`, `failed` or `gone`); whether that disabled it.
+
+        It is disabled after 50 failures in a row that lasted `after` milliseconds, or when gone.
+        """
+        answer = await self._commands.run(
+            scripts.JUDGE_WEBHOOK,
+            [delivery_keys.webhook(webhook_id), delivery_keys.VERSION],
+            word,
+            rfc3339(now),
+            wrong,
+            FEWEST_FAILURES,
+            after,
+        )
+        return bool(answer)
+
+    async def _put(self, webhook: Webhook, expected: int | str) -> bytes:
+        answer: bytes = await self._commands.run(
+            scripts.PUT_WEBHOOK,
+            [
+                delivery_keys.webhook(webhook.id),
+                delivery_keys.secret(webhook.id),
+                delivery_keys.WEBHOOKS,
+                delivery_keys.VERSION,
+            ],
+            webhook.id,
+            expected,
+            MOST_WEBHOOKS,
+            webhook.url,
+            json.dumps([[one.value, one.until] for one in webhook.secrets]),
+            *_items(webhook),
+        )
+        return answer
+
+
+FEWEST_FAILURES = 50
+"""In a row, before a webhook that only fails is disabled."""
+
+
+def secrets_of(text: str) -> tuple[Secret, ...]:
+    """The secrets as they are kept."""
+    return tuple(Secret(value, until) for value, until in json.loads(text))
+
+
+def _items(webhook: Webhook) -> list[str | int]:
+    disabled = webhook.disabled
+    fields: dict[str, str | int | None] = {
+        "host": webhook.host,
+        "eventTypes": ",".join(webhook.event_types),
+        "clientReference": webhook.client_reference,
+        "accountId": webhook.account_id,
+        "extensionId": webhook.extension_id,
+        "description": webhook.description,
+        "enabled": "" if disabled else "1",
+        "disabledCode": disabled.code if disabled else None,
+        "disabledMessage": disabled.message if disabled else None,
+        "disabledAt": disabled.at if disabled else None,
+        "createdAt": webhook.created_at,
+        "updatedAt": webhook.updated_at,
+        "revision": webhook.revision,
+    }
+    if webhook.health.failing_since is None:
+        fields |= {"failures": 0, "failingSince": "", "failingMs": ""}
+    return [
+        part for name, value in fields.items() for part in (name, "" if value is None else value)
+    ]
+
+
+def _texts(flat: list[bytes] | Mapping[bytes, bytes]) -> dict[str, str]:
+    pairs = flat.items() if isinstance(flat, Mapping) else zip(flat[::2], flat[1::2], strict=True)
+    return {name.decode(): value.decode() for name, value in pairs}
+
+
+def _webhook(webhook_id: str, fields: Mapping[str, str], hidden: Mapping[str, str]) -> Webhook:
+    disabled = Disabled(
+        fields.get("disabledCode", ""),
+        fields.get("disabledMessage", ""),
+        fields.get("disabledAt", ""),
+    )
+    return Webhook(
+        id=webhook_id,
+        url=hidden["url"],
+        host=fields["host"],
+        secrets=secrets_of(hidden["secrets"]),
+        created_at=fields["createdAt"],
+        updated_at=fields["updatedAt"],
+        event_types=tuple(name for name in fields["eventTypes"].split(",") if name),
+        client_reference=fields["clientReference"] or None,
+        account_id=fields["accountId"] or None,
+        extension_id=fields["extensionId"] or None,
+        description=fields["description"] or None,
+        disabled=None if fields["enabled"] == "1" else disabled,
+        created=int(fields["createdMs"]),
+        revision=int(fields["revision"]),
+        health=_health(fields),
+    )
+
+
+def _health(fields: Mapping[str, str]) -> Health:
+    return Health(
+        pending=max(0, int(fields.get("pending", 0))),
+        delivered=int(fields.get("delivered", 0)),
+        dead=int(fields.get("dead", 0)),
+        failures=int(fields.get("failures", 0)),
+        failing_since=fields.get("failingSince") or None,
+        last_delivered_at=fields.get("lastDeliveredAt") or None,
+        last_failure=fields.get("lastFailure") or None,
+    )

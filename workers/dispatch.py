@@ -1,0 +1,227 @@
+"""Dispatching: one worker at a time turns events into deliveries; the stream is its outbox.
+
+It reads the stream from a cursor in Redis. Deliveries are written by the script that moves the
+cursor, so each event makes each of its deliveries once. Where nobody is told anything, the cursor
+is moved a few times a second and nothing else is done.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+
+from orchestrator.domain.errors import StorageUnavailable
+from orchestrator.storage import delivery_keys
+from orchestrator.storage.dispatching import BEGINNING, Dispatching, Event, New, Step
+from orchestrator.storage.webhooks import Webhook, WebhookStore
+
+log = structlog.get_logger(__name__)
+
+_MOST_EVENTS = 200
+_MOST_WRITTEN = 300
+_BLOCK_MS = 2_000
+_COMMIT_EVERY_S = 0.25
+_NOTHING_PAUSE_S = 0.02
+_AFTER_A_FAULT_S = 0.5
+_ASK_EVERY_S = 1.0
+_UPKEEP_EVERY_S = 5.0
+_OVERDUE_MS = 10_000
+_MOST_PRUNED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The webhooks at a version."""
+
+    version: str
+    webhooks: Sequence[Webhook]
+
+
+class Dispatcher:
+    """Dispatches until it is stopped, where no other worker does."""
+
+    def __init__(self, dispatching: Dispatching, webhooks: WebhookStore) -> None:
+        self._dispatching = dispatching
+        self._store = webhooks
+        self._owner = uuid4().hex
+        self._stopping = asyncio.Event()
+        self._upkeep = _Upkeep(dispatching)
+
+    async def run(self) -> None:
+        """Asks for the right to dispatch every second, and dispatches while it has it."""
+        while not self._stopping.is_set():
+            pause = _ASK_EVERY_S
+            try:
+                if await self._dispatching.may_dispatch(self._owner):
+                    await self._dispatch()
+            except StorageUnavailable:
+                pause = _AFTER_A_FAULT_S
+            await self._pause(pause)
+        with suppress(StorageUnavailable):
+            await self._dispatching.leave(self._owner)
+
+    def stop(self) -> None:
+        """Dispatches no more."""
+        self._stopping.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _dispatch(self) -> None:
+        """Until the right is lost, or `stop`."""
+        cursor = await self._start()
+        known = await self._known()
+        position, committed = cursor, 0.0
+        while not self._stopping.is_set():
+            block = _BLOCK_MS if position == cursor else round(_COMMIT_EVERY_S * 1000)
+            events = await self._events(position, block)
+            position = events[-1].id if events else position
+            for after, new in _portions(events, position, known.webhooks):
+                is_due = time.monotonic() - committed >= _COMMIT_EVERY_S
+                if not new and not is_due:
+                    await self._pause(_NOTHING_PAUSE_S)
+                    continue
+                word = await self._write(Step(self._owner, cursor, after, known.version), new)
+                if word == "stale":
+                    position, known = cursor, await self._known()
+                    break
+                if word != "written":
+                    return
+                cursor, committed = after, time.monotonic()
+            await self._upkeep.now_and_then(known.webhooks)
+
+    async def _start(self) -> str:
+        cursor = await self._dispatching.cursor()
+        oldest = await self._dispatching.oldest()
+        if cursor != BEGINNING and oldest is not None and _order(oldest) > _order(cursor):
+            log.warning("events_may_be_trimmed", cursor=cursor, oldest=oldest)
+        return cursor
+
+    async def _events(self, position: str, block: int) -> list[Event]:
+        reading = asyncio.create_task(self._dispatching.events(position, _MOST_EVENTS, block))
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not reading.done():
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+            return []
+        return reading.result()
+
+    async def _write(self, step: Step, new: Sequence[New]) -> str:
+        word = await self._dispatching.write(step, new)
+        if word == "moved" and await self._dispatching.cursor() == step.after:
+            return "written"
+        return word
+
+    async def _known(self) -> _Known:
+        """The version is read first: webhooks that change meanwhile make it old."""
+        version = await self._store.version()
+        webhooks = [one for one in await self._store.all() if one.disabled is None]
+        return _Known(version, webhooks)
+
+
+class _Upkeep:
+    """Finds deliveries whose job was lost, and drops from the indexes what is not kept."""
+
+    def __init__(self, dispatching: Dispatching) -> None:
+        self._dispatching = dispatching
+        self._done_at = 0.0
+        self._offsets: dict[str, int] = {}
+
+    async def now_and_then(self, webhooks: Sequence[Webhook]) -> None:
+        """Every five seconds, a bounded part of it."""
+        if time.monotonic() - self._done_at < _UPKEEP_EVERY_S:
+            return
+        self._done_at = time.monotonic()
+        await self._overdue()
+        own = (delivery_keys.of_webhook(one.id) for one in webhooks)
+        indexes = (delivery_keys.DELIVERIES, delivery_keys.PENDING, delivery_keys.DEAD)
+        for index in (*indexes, *own):
+            await self._prune(index)
+
+    async def _overdue(self) -> None:
+        offset = self._offsets.get(delivery_keys.DUE, 0)
+        found = await self._dispatching.overdue(_OVERDUE_MS, offset)
+        for delivery_id in found:
+            if await self._dispatching.ensure_job(delivery_id):
+                log.warning("delivery_job_was_missing", delivery=delivery_id)
+        self._offsets[delivery_keys.DUE] = offset + len(found) if found else 0
+
+    async def _prune(self, index: str) -> None:
+        for _ in range(_MOST_PRUNED):
+            offset = self._offsets.get(index, 0)
+            size, dropped = await self._dispatching.prune(index, offset)
+            self._offsets[index] = offset + size - dropped if size else 0
+            if dropped * 2 < size or not size:
+                return
+
+
+def _portions(
+    events: Sequence[Event], position: str, webhooks: Sequence[Webhook]
+) -> Iterator[tuple[str, list[New]]]:
+    """The deliveries of the events, in portions that one script may write; at least one."""
+    new: list[New] = []
+    for event in events:
+        new += _made(event, webhooks)
+        if len(new) >= _MOST_WRITTEN:
+            yield event.id, new
+            new = []
+    yield position, new
+
+
+def _made(event: Event, webhooks: Sequence[Webhook]) -> list[New]:
+    receivers = [one.id for one in webhooks if wants(one, event)]
+    if event.fields.get("callback") == "1":
+        receivers.append(delivery_keys.CALLBACK)
+    if not receivers:
+        return []
+    kind, at, data = (event.fields[name] for name in ("type", "at", "data"))
+    body = f'{{"type":"{kind}","timestamp":"{at}","data":{data}}}'
+    return [
+        New(
+            id=delivery_id(receiver, event.id),
+            webhook=receiver,
+            event=event.id,
+            type=kind,
+            call=event.fields["call"],
+            sequence=event.fields["sequence"],
+            time=event.time,
+            body=body,
+        )
+        for receiver in receivers
+    ]
+
+
+def wants(webhook: Webhook, event: Event) -> bool:
+    """Whether a webhook is told of an event: since it was created, of its types and filters."""
+    fields = event.fields
+    pairs = (
+        (webhook.account_id, fields.get("accountId")),
+        (webhook.extension_id, fields.get("extensionId")),
+        (webhook.client_reference, fields.get("clientReference")),
+    )
+    if event.time < webhook.created:
+        return False
+    if webhook.event_types and fields["type"] not in webhook.event_types:
+        return False
+    return all(wanted is None or wanted == given for wanted, given in pairs)
+
+
+def delivery_id(receiver: str, event_id: str) -> str:
+    """The one delivery that an event makes for a receiver."""
+    digest = hashlib.sha256(f"{receiver}\n{event_id}".encode()).hexdigest()
+    return f"dlv_{digest[:32]}"
+
+
+def _order(event_id: str) -> tuple[int, int]:
+    first, _, second = event_id.partition("-")
+    return int(first), int(second or 0)

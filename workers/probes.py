@@ -1,0 +1,87 @@
+"""A worker's own port, where one is configured: /metrics, /livez and /readyz."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from orchestrator.settings import ConfigurationError, Settings
+from workers import metrics
+
+_SHUTDOWN_S = 1.0
+_ALIVE_WITHIN_S = 1.5
+_PROBE = {"Cache-Control": "no-store"}
+
+Question = Callable[[], Awaitable[bool]]
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, is_alive: Question, is_draining: Callable[[], bool]
+) -> AsyncIterator[None]:
+    """Serves during the block, unless the port is 0.
+
+    `is_alive` asks whether Redis answers. ConfigurationError where the address cannot be listened
+    on.
+    """
+    if settings.worker_metrics_port == 0:
+        yield
+        return
+    listener = _listening(settings.worker_metrics_host, settings.worker_metrics_port)
+    runner = web.AppRunner(
+        _application(is_alive, is_draining), access_log=None, shutdown_timeout=_SHUTDOWN_S
+    )
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _application(is_alive: Question, is_draining: Callable[[], bool]) -> web.Application:
+    async def live(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n", headers=_PROBE)
+
+    async def ready(_: web.Request) -> web.Response:
+        if is_draining():
+            return web.Response(text="draining\n", status=503, headers=_PROBE)
+        if not await _in_time(is_alive):
+            return web.Response(text="Redis does not answer\n", status=503, headers=_PROBE)
+        return web.Response(text="ok\n", headers=_PROBE)
+
+    async def scrape(request: web.Request) -> web.Response:
+        body, kind = metrics.PROCESS.exposition(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={**_PROBE, "Content-Type": kind})
+
+    app = web.Application()
+    app.router.add_get("/livez", live)
+    app.router.add_get("/readyz", ready)
+    app.router.add_get("/metrics", scrape)
+    return app
+
+
+async def _in_time(is_alive: Question) -> bool:
+    """A worker waits for Redis longer than whoever probes waits for an answer."""
+    try:
+        async with asyncio.timeout(_ALIVE_WITHIN_S):
+            return await is_alive()
+    except TimeoutError:
+        return False
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except socket.gaierror:
+        raise ConfigurationError(
+            f"RINGOUT_WORKER_METRICS_HOST: {host} is not an address here"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"RINGOUT_WORKER_METRICS_PORT: cannot listen on {host} port {port} "
+            f"({error.strerror}); choose another, or 0 for none"
+        ) from None
