@@ -22,6 +22,7 @@ _STYLES = {
     "cancelled": "bright_black",
     "expired": "bright_black",
 }
+_WIDE = 110
 _TRYING = {"InProgress": "not answered yet", "Success": "answered", "Finished": "hung up"}
 
 
@@ -79,20 +80,32 @@ def _notes(call: Call) -> Iterable[Text]:
         yield Text(f"   cancel {call['cancel']['outcome'] or 'requested'}", "yellow")
 
 
-def board(calls: Iterable[Call], live: int, note: str) -> RenderableType:
-    """Calls as a table, under a line that says how many are live."""
+def board(calls: Iterable[Call], live: int, note: str, width: int) -> RenderableType:
+    """Calls as a table that fits so many characters, under a line that says how many are live."""
+    is_wide = width >= _WIDE
     shown = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    for name in ("state", "caller", "callee", "reference"):
+    for name in ("state", "caller", "callee", "reference") if is_wide else ("state", "callee"):
         shown.add_column(name, no_wrap=True, overflow="ellipsis")
     shown.add_column("time", no_wrap=True, justify="right")
     shown.add_column("call", no_wrap=True, style="dim", min_width=38)
     for call in calls:
-        status = call["status"]
-        caller = f"{end_name(call['from'])} {status['callerStatus']}"
-        callee = f"{end_name(call['to'])} {status['calleeStatus']}"
-        reference = call["clientReference"] or ""
-        shown.add_row(_state(call), caller, callee, reference, elapsed(call), call["id"])
+        cells = _wide(call) if is_wide else (end_name(call["to"]),)
+        shown.add_row(_word(call), *cells, elapsed(call), call["id"])
     return Group(Text.assemble(f"{live} live", ("   Ctrl-C ends   ", "dim"), (note, "red")), shown)
+
+
+def _wide(call: Call) -> tuple[str, str, str]:
+    status = call["status"]
+    return (
+        f"{end_name(call['from'])} {status['callerStatus']}",
+        f"{end_name(call['to'])} {status['calleeStatus']}",
+        call["clientReference"] or "",
+    )
+
+
+def _word(call: Call) -> Text:
+    word = str(call["outcome"] or call["state"])
+    return Text(word.replace("_", " "), _STYLES.get(word, "red"))
 
 
 def _state(call: Call) -> Text:

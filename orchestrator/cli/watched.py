@@ -78,7 +78,8 @@ async def as_table(client: RestClient) -> None:
 async def _drawn(live: Live, board: _Board, console: Console) -> None:
     while True:
         fitting = board.sorted()[: max(1, console.height - _AROUND_THE_TABLE)]
-        live.update(views.board(fitting, board.live, board.problem), refresh=True)
+        view = views.board(fitting, board.live, board.problem, console.width)
+        live.update(view, refresh=True)
         await asyncio.sleep(_DRAWN_EVERY_S)
 
 

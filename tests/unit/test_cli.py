@@ -62,13 +62,23 @@ def test_a_caller_may_be_a_forwarding_number() -> None:
 def test_calls_are_shown_as_a_table() -> None:
     calls = [_call(to=Endpoint.shown("+16505550123")), _call(state=State.RINGING)]
     written = Console(width=160, file=StringIO())
-    written.print(board(calls, 2, ""))
+    written.print(board(calls, 2, "", 160))
     top, head, first, second = written.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert top.startswith("2 live")
     assert head.split() == ["state", "caller", "callee", "reference", "time", "call"]
     assert first.split()[0] == "queued"
     assert "+16*****0123 InProgress" in first
     assert second.split()[0] == "ringing"
+
+
+def test_a_narrow_terminal_has_the_whole_id_and_less_else() -> None:
+    call = {**_call(state=State.RINGING), "id": f"call_{'0' * 32}"}
+    written = Console(width=80, file=StringIO())
+    written.print(board([call], 1, "REST does not answer", 80))
+    top, head, row = written.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert "REST does not answer" in top
+    assert head.split() == ["state", "callee", "time", "call"]
+    assert call["id"] in row
 
 
 def test_a_plan_without_credentials_simulates_ringcentral() -> None:
