@@ -46,15 +46,15 @@ def given() -> Any:
 
 def handle(event: dict[str, str]) -> None:
     """An event may come twice, from a consumer that died before it said so: its call and sequence
-    say which it is. Here what is done and the note of it are one transaction."""
+    say which it is. What is done and the note of it are one transaction: it is done once."""
     with done:
         key = (event["call"], event["sequence"])
         if done.execute("INSERT OR IGNORE INTO done VALUES (?, ?)", key).rowcount == 0:
             return
         time.sleep(WORK_MS / 1000)
-        told = f"{event['call']} #{event['sequence']} {event['type']}"
-        sys.stdout.write(f"{event['at']} {told}\n")
-        sys.stdout.flush()
+    told = f"{event['call']} #{event['sequence']} {event['type']}"
+    sys.stdout.write(f"{event['at']} {told}\n")
+    sys.stdout.flush()
 
 
 def pending() -> int:

@@ -24,6 +24,7 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.storage.deliveries import DeliveryStore, NotNow, Settled, Started
 from orchestrator.storage.webhooks import WebhookStore
+from workers import metrics
 from workers.context import again_in
 from workers.slots import Slots
 
@@ -59,6 +60,13 @@ async def deliver(ctx: dict[Any, Any], argument: str) -> None:
     work = ctx[KEY]
     if not isinstance(work, Delivering):
         raise TypeError("the worker was started without its way to deliver")
+    try:
+        await _deliver(work, argument)
+    except StorageUnavailable as error:
+        raise again_in(error.retry_after) from error
+
+
+async def _deliver(work: Delivering, argument: str) -> None:
     lease = round((work.timeout + _LEASE_MARGIN_S) * 1000)
     started = await work.store.begin(argument, uuid4().hex, lease)
     if isinstance(started, NotNow):
@@ -69,6 +77,7 @@ async def deliver(ctx: dict[Any, Any], argument: str) -> None:
     if settled is None:
         attempt = await _attempt(work, started)
         settled = decided(started.attempts, attempt, work.ladder)
+        metrics.deliveries("retried" if settled.state == "pending" else settled.state)
         await _judge(work, started, attempt)
     await _settle(work, started, settled)
     if settled.state == "pending":

@@ -143,7 +143,8 @@ class _Upkeep:
             return
         self._done_at = time.monotonic()
         await self._overdue()
-        own = (delivery_keys.of_webhook(one.id) for one in webhooks)
+        receivers = (delivery_keys.CALLBACK, *(one.id for one in webhooks))
+        own = (delivery_keys.of_webhook(name) for name in receivers)
         indexes = (delivery_keys.DELIVERIES, delivery_keys.PENDING, delivery_keys.DEAD)
         for index in (*indexes, *own):
             await self._prune(index)

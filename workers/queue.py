@@ -35,6 +35,7 @@ every job survives."""
 _FALLBACK_S = 0.5
 _AFTER_A_FAULT_S = 0.3
 _LAST_WORD_S = 0.5
+_AGAIN_S = 0.2
 _MOST_TRIES = 1_000_000
 
 
@@ -59,8 +60,11 @@ class Wake:
             listening = asyncio.create_task(self._listen_once())
             stopping = asyncio.create_task(self._stopped.wait())
             await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for task in (listening, stopping):
-                task.cancel()
+            stopping.cancel()
+            while not listening.done():
+                # Before Python 3.12 asyncio.wait_for, within redis-py, may swallow a cancellation.
+                listening.cancel()
+                await asyncio.wait([listening], timeout=_AGAIN_S)
             with suppress(RedisError, OSError, asyncio.CancelledError):
                 await listening
             self.event.set()

@@ -126,7 +126,8 @@ class WebhookStore:
 
     async def delete(self, webhook_id: str) -> None:
         """Deletes a webhook and its deliveries; WebhookNotFound where there was none."""
-        known = await self._commands.run(
+        await self.get(webhook_id)
+        await self._commands.run(
             scripts.DELETE_WEBHOOK,
             [
                 delivery_keys.webhook(webhook_id),
@@ -138,8 +139,6 @@ class WebhookStore:
         )
         while await self._drop(webhook_id) == _CHUNK:
             pass
-        if not known:
-            raise WebhookNotFound("There is no such webhook.")
 
     async def _drop(self, webhook_id: str) -> int:
         dropped: int = await self._commands.run(

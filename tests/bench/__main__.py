@@ -4,13 +4,15 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import deaths, dispatch, economy, throughput
+from tests.bench import deaths, dispatch, economy, fanout, throughput, webhooks
 
 TABLES = {
     "dispatch": dispatch.run,
     "throughput": throughput.run,
     "economy": economy.run,
     "deaths": deaths.run,
+    "fanout": fanout.run,
+    "webhooks": webhooks.run,
 }
 
 

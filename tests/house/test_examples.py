@@ -18,12 +18,14 @@ SHOWS = {
     "03_agent.py": ["ended: busy"],
     "04_ringcentral_sdk.py": ["callStatus: InProgress", "DELETE: 20"],
     "05_events.py": ["#1 call.queued", "#2 call.placing", "call.ended"],
+    "06_receive_webhooks.py": ["call.queued #1", "call.ended", "completed"],
 }
 
 
 @pytest.fixture
 def environment(fleet: Fleet, simulated: Simulated) -> dict[str, str]:
     """Where a running system is."""
+    fleet.environment["RINGOUT_WEBHOOK_TARGETS"] = "any"
     fleet.worker()
     rest = fleet.command("rest", RINGOUT_REST_PORT="0").line_with("rest listening on")
     mcp = fleet.command("mcp", RINGOUT_MCP_PORT="0").line_with("mcp listening on")
@@ -54,7 +56,7 @@ def test_there_is_a_row_for_each() -> None:
     assert all(f"({path.name})" in table for path in EXAMPLES)
 
 
-@pytest.mark.parametrize("example", EXAMPLES[:4], ids=lambda path: path.name)
+@pytest.mark.parametrize("example", [*EXAMPLES[:4], *EXAMPLES[5:]], ids=lambda path: path.name)
 async def test_an_example_shows_what_it_says(
     environment: dict[str, str], simulated: Simulated, example: Path
 ) -> None:

@@ -1,0 +1,188 @@
+"""Deliveries on a real server: every script may be sent twice, and by two at a time."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from orchestrator.domain.errors import DeliveryNotFound, WebhookNotFound
+from orchestrator.runtime import FrontEnd, delivery_job, front_end, now
+from orchestrator.service.webhook_models import WebhookRequest
+from orchestrator.settings import load
+from orchestrator.storage.deliveries import DeliveryStore, NotNow, Settled, Started
+from orchestrator.storage.dispatching import BEGINNING, Dispatching, New, Step
+
+HOUR_MS = 3_600_000
+LEASE_MS = 60_000
+
+
+class Parts:
+    """What the dispatcher and the deliverer ask."""
+
+    def __init__(self, front: FrontEnd, webhook: str, version: str) -> None:
+        commands, blocking = front.backend.commands, front.backend.blocking
+        self.front, self.webhook, self.version = front, webhook, version
+        self.dispatching = Dispatching(commands, blocking, now, delivery_job)
+        self.store = DeliveryStore(commands, now, delivery_job)
+        self.redis = commands.redis
+
+    def new(self, number: int, call: str = "call_1") -> New:
+        """A delivery."""
+        name = f"dlv_{number:032x}"
+        return New(name, self.webhook, f"{number}-0", "call.queued", call, "1", now(), "{}")
+
+    async def written(self, *numbers: int) -> list[str]:
+        """Deliveries about one call, in order; their ids."""
+        made = [self.new(number) for number in numbers]
+        for one in made:
+            await self.dispatching.write_one(one)
+        return [one.id for one in made]
+
+    async def begun(self, delivery_id: str, round_: int = 1, by: str = "t") -> Started:
+        """A delivery under way."""
+        started = await self.store.begin(f"{delivery_id}.{round_}", by, LEASE_MS)
+        assert isinstance(started, Started), started
+        return started
+
+    async def jobs(self) -> list[str]:
+        """The deliveries' jobs, by due time."""
+        names = await self.redis.zrange("ringout:v1:{ringout}:queue", 0, -1)
+        return [name.decode().rpartition(":")[2] for name in names]
+
+    async def pending(self) -> int:
+        """What the webhook says is under way."""
+        return (await self.front.webhooks.webhooks.get(self.webhook)).health.pending
+
+
+@pytest.fixture
+async def parts(redis_url: str) -> AsyncIterator[Parts]:
+    """A webhook, and no worker."""
+    async with front_end(load({"REDIS_URL": redis_url, "RINGCENTRAL_API_KEY": "k"})) as front:
+        wish = WebhookRequest(url="https://example.com/")
+        webhook, _ = await front.webhooks.create(wish)
+        yield Parts(front, webhook.id, await front.webhooks.webhooks.version())
+
+
+async def test_a_step_that_is_sent_twice_counts_once(parts: Parts) -> None:
+    assert await parts.dispatching.may_dispatch("me")
+    step = Step("me", BEGINNING, "5-0", parts.version)
+    made = [parts.new(1), parts.new(2)]
+    assert await parts.dispatching.write(step, made) == "written"
+    assert await parts.dispatching.write(step, made) == "moved"
+    assert await parts.dispatching.cursor() == "5-0"
+    assert await parts.pending() == 2
+    assert await parts.jobs() == [f"{made[0].id}.1"]
+
+
+async def test_a_step_of_one_who_has_lost_the_right_changes_nothing(parts: Parts) -> None:
+    assert await parts.dispatching.may_dispatch("other")
+    assert not await parts.dispatching.may_dispatch("me")
+    step = Step("me", BEGINNING, "5-0", parts.version)
+    assert await parts.dispatching.write(step, [parts.new(1)]) == "lost"
+    assert (await parts.dispatching.cursor(), await parts.pending()) == (BEGINNING, 0)
+
+
+async def test_a_step_that_was_decided_on_other_webhooks_changes_nothing(parts: Parts) -> None:
+    assert await parts.dispatching.may_dispatch("me")
+    await parts.front.webhooks.create(WebhookRequest(url="https://example.com/2"))
+    step = Step("me", BEGINNING, "5-0", parts.version)
+    assert await parts.dispatching.write(step, [parts.new(1)]) == "stale"
+    assert (await parts.dispatching.cursor(), await parts.pending()) == (BEGINNING, 0)
+
+
+async def test_events_that_are_read_again_make_no_second_delivery(parts: Parts) -> None:
+    ids = await parts.written(1)
+    await parts.written(1)
+    assert await parts.pending() == 1
+    assert await parts.jobs() == [f"{ids[0]}.1"]
+
+
+async def test_one_attempts_at_a_time(parts: Parts) -> None:
+    (one,) = await parts.written(1)
+    await parts.begun(one)
+    await parts.begun(one)
+    other = await parts.store.begin(f"{one}.1", "other", LEASE_MS)
+    assert isinstance(other, NotNow)
+    assert other.wait is not None
+    assert LEASE_MS - 5_000 < other.wait <= LEASE_MS
+
+
+async def test_the_next_of_a_call_begins_when_the_first_attempt_before_it_is_over(
+    parts: Parts,
+) -> None:
+    first, second, third = await parts.written(1, 2, 3)
+    assert await parts.store.begin(f"{second}.1", "t", LEASE_MS) == NotNow(None)
+    assert await parts.jobs() == [f"{first}.1"]
+    started = await parts.begun(first)
+    assert await parts.store.settle(started, Settled("pending", HOUR_MS, code="status"))
+    assert not await parts.store.settle(started, Settled("delivered"))
+    assert set(await parts.jobs()) == {f"{first}.1", f"{second}.1"}
+    later = await parts.store.begin(f"{first}.1", "t", LEASE_MS)
+    assert isinstance(later, NotNow)
+    assert later.wait is not None
+    assert later.wait > HOUR_MS - 60_000
+    assert await parts.store.settle(await parts.begun(second), Settled("delivered", status=204))
+    assert f"{third}.1" in await parts.jobs()
+    assert await parts.pending() == 2
+
+
+async def test_an_attempt_that_was_overtaken_by_a_redelivery_does_not_count(parts: Parts) -> None:
+    (one,) = await parts.written(1)
+    started = await parts.begun(one)
+    assert await parts.store.settle(started, Settled("pending", 0, code="status"))
+    old = await parts.begun(one, by="old")
+    await parts.store.redeliver(one)
+    assert not await parts.store.settle(old, Settled("dead", code="status"))
+    assert await parts.store.begin(f"{one}.1", "t", LEASE_MS) == NotNow(None)
+    new = await parts.begun(one, 2, "new")
+    assert new.attempts == 1
+    assert await parts.store.settle(new, Settled("delivered", status=200))
+    await parts.store.redeliver(one)
+    assert (await parts.begun(one, 3)).attempts == 0
+    assert await parts.pending() == 1
+
+
+async def test_what_waits_for_its_first_attempt_keeps_its_turn(parts: Parts) -> None:
+    _, second = await parts.written(1, 2)
+    await parts.store.redeliver(second)
+    assert await parts.store.begin(f"{second}.1", "t", LEASE_MS) == NotNow(None)
+
+
+async def test_a_job_that_was_lost_is_written_again(parts: Parts) -> None:
+    (one,) = await parts.written(1)
+    assert await parts.dispatching.overdue(-1_000, 0) == [one]
+    assert not await parts.dispatching.ensure_job(one)
+    await parts.redis.delete("ringout:v1:{ringout}:queue")
+    assert await parts.dispatching.ensure_job(one)
+    assert await parts.jobs() == [f"{one}.1"]
+    await parts.store.settle(await parts.begun(one), Settled("delivered"))
+    assert not await parts.dispatching.ensure_job(one)
+    assert await parts.dispatching.overdue(-1_000, 0) == []
+
+
+async def test_indexes_forget_what_is_not_kept(parts: Parts) -> None:
+    first, second = await parts.written(1, 2)
+    index = "ringout:v1:{ringout}:deliveries"
+    await parts.redis.delete(f"ringout:v1:{{ringout}}:delivery:{first}")
+    assert await parts.dispatching.prune(index, 0) == (2, 1)
+    assert await parts.redis.zrange(index, 0, -1) == [second.encode()]
+
+
+async def test_a_webhook_with_too_much_waiting_is_disabled_and_says_so(parts: Parts) -> None:
+    key = f"ringout:v1:{{ringout}}:webhook:{parts.webhook}"
+    await parts.redis.execute_command("HSET", key, "pending", 20_000)  # type: ignore[no-untyped-call]
+    await parts.written(1)
+    webhook = await parts.front.webhooks.webhooks.get(parts.webhook)
+    assert webhook.disabled is not None
+    assert webhook.disabled.code == "backlog_full"
+    assert await parts.jobs() == []
+
+
+async def test_what_is_not_there_is_told(parts: Parts) -> None:
+    with pytest.raises(DeliveryNotFound):
+        await parts.store.redeliver("dlv_x")
+    with pytest.raises(WebhookNotFound):
+        await parts.front.webhooks.webhooks.delete("wh_x")
+    (one,) = await parts.written(1)
+    await parts.front.webhooks.webhooks.delete(parts.webhook)
+    with pytest.raises(DeliveryNotFound):
+        await parts.store.redeliver(one)
