@@ -31,14 +31,16 @@ export class Webhooks {
   constructor() {
     this.seen = "";
     this.at = 0;
+    this.isTrouble = false;
     this.hosts = new Map();
     this.created = new Map();
   }
 
-  /** How the house stands: looked anew where deliveries have moved, or after a while. */
+  /** How the house stands: looked anew while something fails, where deliveries have moved, or after
+   * a while. */
   noticed(stats) {
     const seen = stats ? `${stats.deliveries.pending} ${stats.deliveries.dead}` : "";
-    if (seen === this.seen && Date.now() - this.at < STALE_MS) return;
+    if (seen === this.seen && !this.isTrouble && Date.now() - this.at < STALE_MS) return;
     this.seen = seen;
     this.look();
   }
@@ -69,7 +71,8 @@ export class Webhooks {
     }
     this.keepFocus(() => byId("webhooks").replaceChildren(...parts));
     const badge = byId("dead-count");
-    badge.hidden = ill.length + dead.length === 0;
+    this.isTrouble = ill.length + dead.length > 0;
+    badge.hidden = !this.isTrouble;
     badge.textContent = `(${ill.length + dead.length}${hasMore ? "+" : ""})`;
   }
 

@@ -75,8 +75,19 @@ def test_all_receivers_together_leave_slots_for_calls() -> None:
     assert slots.take("another") > 0
 
 
+def test_a_receiver_that_few_wait_for_now_is_tried_soon_whatever_was_before() -> None:
+    clock = [0.0]
+    slots = Slots(100, lambda: clock[0])
+    for _ in range(10):
+        slots.take("a")
+    for _ in range(5_000):
+        slots.take("a")
+    clock[0] = 100.0
+    assert slots.take("a") <= 0.1
+
+
 def test_who_is_put_off_comes_again_the_later_the_more_wait() -> None:
-    slots = Slots(100)
+    slots = Slots(100, lambda: 0.0)
     for _ in range(10):
         slots.take("a")
     waits = [slots.take("a") for _ in range(3_000)]
