@@ -4,8 +4,9 @@
 starts one inside a running loop, and `simulator.world` shows all that it did. It shares no code
 with the orchestrator, so that one misreading of RingCentral cannot pass on both sides.
 
-What a callee's number makes happen: simulator/scenarios.py. What the environment can set:
-simulator/settings.py. What the routes under `/__sim` do: simulator/admin.py.
+docs/simulator.md describes it. What a callee's number makes happen: simulator/scenarios.py. What
+the environment can set: simulator/settings.py. Who there is: simulator/roster.py. What the routes
+under `/__sim` do: simulator/admin.py and simulator/admin_members.py.
 """
 
 from simulator.app import Simulator, serving

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from simulator import admin, routes_public, routes_records, routes_ringout, routes_token
+from simulator import (
+    admin,
+    admin_members,
+    routes_extension,
+    routes_public,
+    routes_records,
+    routes_ringout,
+    routes_subscription,
+    routes_telephony,
+    routes_token,
+    routes_websocket,
+)
 from simulator.exchange import WORLD
 from simulator.refusals import Refusal
 from simulator.settings import SimulatorSettings
@@ -19,6 +30,10 @@ _SHUTDOWN_SECONDS = 0.2
 _ACCOUNT = "/restapi/v1.0/account/{accountId}"
 _EXTENSION = f"{_ACCOUNT}/extension/{{extensionId}}"
 _RING_OUT = f"{_EXTENSION}/ring-out"
+_SESSION = f"{_ACCOUNT}/telephony/sessions/{{telephonySessionId}}"
+_PARTY = f"{_SESSION}/parties/{{partyId}}"
+_SUBSCRIPTIONS = "/restapi/v1.0/subscription"
+_SUBSCRIPTION = f"{_SUBSCRIPTIONS}/{{subscriptionId}}"
 _UNMATCHED = {
     404: ("CMN-120", "Invalid URI"),
     405: ("CMN-120", "Method is not allowed"),
@@ -38,7 +53,8 @@ def application(world: World) -> web.Application:
     """The aiohttp application around a world."""
     app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_in_ringcentrals_shape])
     app[WORLD] = world
-    app.add_routes([*_api(), *admin.routes()])
+    app.add_routes([*_api(), *_account(), *_push(), *admin.routes(), *admin_members.routes()])
+    app.on_shutdown.append(_stopped)
     return app
 
 
@@ -83,6 +99,43 @@ def _api() -> list[web.RouteDef]:
         web.get("/restapi/v1.0", routes_public.VERSION),
         *records,
     ]
+
+
+def _account() -> list[web.RouteDef]:
+    extension = [
+        web.get(f"{_EXTENSION}{path}", handler, allow_head=False)
+        for path, handler in (
+            ("", routes_extension.EXTENSION),
+            ("/presence", routes_extension.PRESENCE),
+            ("/forwarding-number", routes_extension.FORWARDING_NUMBERS),
+            ("/phone-number", routes_extension.PHONE_NUMBERS),
+        )
+    ]
+    return [
+        *extension,
+        web.get(_SESSION, routes_telephony.SESSION, allow_head=False),
+        web.delete(_SESSION, routes_telephony.END_SESSION),
+        web.get(_PARTY, routes_telephony.PARTY, allow_head=False),
+        web.delete(_PARTY, routes_telephony.END_PARTY),
+    ]
+
+
+def _push() -> list[web.RouteDef]:
+    return [
+        web.post(_SUBSCRIPTIONS, routes_subscription.CREATE),
+        web.get(_SUBSCRIPTIONS, routes_subscription.LIST, allow_head=False),
+        web.get(_SUBSCRIPTION, routes_subscription.READ, allow_head=False),
+        web.put(_SUBSCRIPTION, routes_subscription.UPDATE),
+        web.delete(_SUBSCRIPTION, routes_subscription.DELETE),
+        web.post(f"{_SUBSCRIPTION}/renew", routes_subscription.RENEW),
+        web.post("/restapi/oauth/wstoken", routes_subscription.WEBSOCKET_TOKEN),
+        web.get("/ws", routes_websocket.connect, allow_head=False),
+    ]
+
+
+async def _stopped(app: web.Application) -> None:
+    app[WORLD].stop()
+    await app[WORLD].courier.close()
 
 
 @web.middleware

@@ -1,35 +1,15 @@
-"""Who asks: applications, extensions, sessions and their tokens.
+"""Who asks: sessions, their tokens, and whose they are.
 
-There is one account. Its first extension owns the credentials as they are configured; a
-credential followed by `.N` (`simulator-key.2`, `simulator-jwt.2`) is that of its Nth.
+Who there is: simulator/roster.py.
 """
 
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulator.refusals import OAuthRefusal, Unauthorized
-from simulator.settings import SimulatorSettings, Tuning
-
-ACCOUNT = "400131425008"
-_FIRST_EXTENSION = 400131426000
-_NUMBER = re.compile("[2-9]|[1-9][0-9]{1,3}")
-
-
-def extension_id(number: int) -> str:
-    """The id of the account's Nth extension, counted from 1."""
-    return str(_FIRST_EXTENSION + number)
-
-
-def owner_of(credential: str, configured: str) -> str | None:
-    """The extension a credential belongs to, or None where it is not one of ours."""
-    if credential == configured:
-        return extension_id(1)
-    head, _, number = credential.rpartition(".")
-    if head == configured and _NUMBER.fullmatch(number):
-        return extension_id(int(number))
-    return None
+from simulator.roster import Member, Roster
+from simulator.settings import Tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +20,17 @@ class Identity:
     extension: str
     app: str
     scope: frozenset[str]
+    session: str = ""
+    """The login it is made in; an API key is one of its own."""
 
 
 @dataclass(slots=True)
 class Session:
     """One login; its tokens live on the machine's clock."""
 
+    account: str
     extension: str
+    app: str
     scope: str
     access_token: str
     access_expires: float
@@ -56,36 +40,38 @@ class Session:
 
 
 class Sessions:
-    """The logins of one application: at most so many an extension, the oldest goes first."""
+    """All logins: at most so many of an extension in one application, the oldest goes first."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._by_access: dict[str, Session] = {}
         self._by_refresh: dict[str, Session] = {}
-        self._by_owner: dict[str, list[Session]] = {}
+        self._by_owner: dict[tuple[str, str], list[Session]] = {}
 
-    def open(self, extension: str, tuning: Tuning, life: float) -> Session:
+    def open(self, member: Member, app: str, tuning: Tuning, life: float) -> Session:
         """Logs an extension in; ends its oldest session where it has too many."""
         now = self._now()
         session = Session(
-            extension=extension,
+            account=member.account,
+            extension=member.extension,
+            app=app,
             scope=tuning.scope,
             access_token=secrets.token_urlsafe(32),
             access_expires=now + life,
             refresh_token=secrets.token_urlsafe(32) if tuning.issue_refresh_tokens else None,
             refresh_expires=now + tuning.refresh_token_life,
         )
-        owned = self._by_owner.setdefault(extension, [])
+        owned = self._by_owner.setdefault((member.extension, app), [])
         while len(owned) >= tuning.max_sessions:
             self.close(owned[0])
         owned.append(session)
         self._index(session)
         return session
 
-    def refresh(self, token: str, tuning: Tuning, life: float) -> Session:
+    def refresh(self, token: str, app: str, tuning: Tuning, life: float) -> Session:
         """New tokens for a session; the old ones are dead from here on."""
         session = self._by_refresh.get(token)
-        if session is None:
+        if session is None or session.app != app:
             raise OAuthRefusal("invalid_grant", "OAU-213", "Token not found")
         now = self._now()
         if now >= session.refresh_expires:
@@ -98,12 +84,24 @@ class Sessions:
         self._index(session)
         return session
 
-    def revoke(self, token: str) -> None:
+    def revoke(self, token: str, app: str) -> None:
         """Ends the whole session of an access or refresh token."""
         session = self._by_access.get(token) or self._by_refresh.get(token)
-        if session is None:
+        if session is None or session.app != app:
             raise OAuthRefusal("invalid_request", "OAU-213", "Token not found")
         self.close(session)
+
+    def owner_of(self, refresh_token: str) -> str | None:
+        """The extension whose a refresh token is."""
+        session = self._by_refresh.get(refresh_token)
+        return None if session is None else session.extension
+
+    def end_all(self, extension: str) -> int:
+        """Ends every session of an extension, in all applications; says how many there were."""
+        ended = [one for one in self._by_access.values() if one.extension == extension]
+        for session in ended:
+            self.close(session)
+        return len(ended)
 
     def holder(self, token: str) -> Session:
         """The session of a valid access token; raises Unauthorized."""
@@ -120,7 +118,7 @@ class Sessions:
 
     def close(self, session: Session) -> None:
         self._unindex(session)
-        self._by_owner[session.extension].remove(session)
+        self._by_owner[session.extension, session.app].remove(session)
 
     def _index(self, session: Session) -> None:
         self._by_access[session.access_token] = session
@@ -136,8 +134,8 @@ class Sessions:
 class Doorman:
     """Turns an Authorization header into an Identity."""
 
-    def __init__(self, settings: SimulatorSettings, sessions: Sessions) -> None:
-        self._settings = settings
+    def __init__(self, roster: Roster, sessions: Sessions) -> None:
+        self._roster = roster
         self._sessions = sessions
 
     def identify(self, header: str | None, tuning: Tuning) -> Identity:
@@ -147,13 +145,15 @@ class Doorman:
         kind, _, token = header.partition(" ")
         if kind.lower() != "bearer" or not token.strip():
             raise Unauthorized("AGW-402", "Invalid Authorization header")
-        owner = owner_of(token.strip(), self._settings.api_key)
-        if owner is None:
-            session = self._sessions.holder(token.strip())
-            return self._identity(session.extension, session.scope)
+        member = self._roster.of_key(token.strip())
+        if member is None:
+            return _of_session(self._sessions.holder(token.strip()))
         if not tuning.api_key_valid:
             raise Unauthorized("OAU-213", "Token not found")
-        return self._identity(owner, tuning.scope)
+        scope = frozenset(tuning.scope.split())
+        return Identity(member.account, member.extension, member.client_id, scope, "api-key")
 
-    def _identity(self, extension: str, scope: str) -> Identity:
-        return Identity(ACCOUNT, extension, self._settings.client_id, frozenset(scope.split()))
+
+def _of_session(session: Session) -> Identity:
+    scope = frozenset(session.scope.split())
+    return Identity(session.account, session.extension, session.app, scope, session.id)

@@ -6,6 +6,7 @@ simulated clock says; a cancel rewrites what has not happened yet. `callStatus` 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -103,6 +104,16 @@ class Call:
     """What became of the answer to the request that dialled: pending, answered, error,
     truncated or lost."""
     cancelled: bool = False
+    capped: bool = False
+    """Whether a cap on simultaneous calls kept it from ringing; only the call log has it then."""
+    on_rewritten: Callable[["Call"], None] | None = None
+    """Is called when the future of the call has become another."""
+
+    def rewrite(self, timeline: Timeline) -> None:
+        """Puts another future in the place of this one's."""
+        self.timeline = timeline
+        if self.on_rewritten is not None:
+            self.on_rewritten(self)
 
     def shown(self, now: float) -> Shown:
         """What the call shows now."""
@@ -155,9 +166,13 @@ class Call:
             shown = Shown("CannotReach", "Finished", callee)
         else:
             return False
-        self.timeline = self.timeline.cut(now - self.dialled_at, shown)
         self.cancelled = True
+        self.rewrite(self.timeline.cut(now - self.dialled_at, shown))
         return True
+
+    def end(self, now: float) -> bool:
+        """Ends it at any phase, as the DELETE of its session does; says whether there was one."""
+        return self.hang_up(now) or self.cancel(now, lenient=True)
 
     def hang_up(self, now: float) -> bool:
         """Ends a conversation, as if one of the two had; says whether there was one."""
@@ -165,5 +180,5 @@ class Call:
             return False
         age = now - self.dialled_at
         kept = tuple(step for step in self.timeline.steps if step.at <= age)
-        self.timeline = replace(self.timeline, steps=(*kept, Step(age, HUNG_UP)), ended=age)
+        self.rewrite(replace(self.timeline, steps=(*kept, Step(age, HUNG_UP)), ended=age))
         return True

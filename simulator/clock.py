@@ -6,6 +6,7 @@ answers, which a client compares with its own clock.
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 
@@ -16,6 +17,8 @@ class SimulatedClock:
         self._speed = speed
         self._base = 0.0
         self._since = time.monotonic()
+        self.on_change: Callable[[], None] = _nothing
+        """Is called after a jump or a change of speed."""
 
     @property
     def speed(self) -> float:
@@ -29,10 +32,16 @@ class SimulatedClock:
         """Goes on from the present at another speed."""
         self._base, self._since = self.now(), time.monotonic()
         self._speed = speed
+        self.on_change()
 
     def advance(self, seconds: float) -> None:
         """Jumps ahead by simulated seconds."""
         self._base += seconds
+        self.on_change()
+
+
+def _nothing() -> None:
+    """Nobody waits for the clock."""
 
 
 def rfc3339(seconds: float) -> str:

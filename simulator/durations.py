@@ -2,10 +2,19 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 A_NUMBER_OF_SECONDS = "a number of seconds, 0 or more"
 Seconds = Annotated[float, Field(ge=0, le=10**9, allow_inf_nan=False)]
+
+
+def _rising(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("the first number is above the second")
+    return pair
+
+
+Lag = Annotated[tuple[Seconds, Seconds], AfterValidator(_rising)]
 
 
 class Strict(BaseModel):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from simulator.auth import ACCOUNT, Identity
+from simulator.auth import Identity
 from simulator.calls import Call
 from simulator.faults import Parties
 from simulator.journal import Entry
@@ -112,7 +112,7 @@ def check_path(exchange: Exchange, permission: str) -> None:
     for name, value in (("accountId", account), ("extensionId", extension)):
         if value != "~" and not value.isdecimal():
             raise invalid(name, value)
-    if account not in {"~", ACCOUNT}:
+    if account not in {"~", who.account}:
         raise not_found("accountId")
     if extension not in {"~", who.extension}:
         raise Refusal(403, "CMN-404", "Attempt to access another extension")

@@ -5,7 +5,8 @@ ring-out, before or after the phones ring. The table of kinds is in simulator/ad
 """
 
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
@@ -16,7 +17,26 @@ from simulator.numbers import e164
 from simulator.refusals import OAuthRefusal, Refusal, Unauthorized
 
 Operation = Literal[
-    "make", "status", "cancel", "token", "revoke", "active-calls", "call-log", "any"
+    "make",
+    "status",
+    "cancel",
+    "token",
+    "revoke",
+    "active-calls",
+    "call-log",
+    "subscribe",
+    "subscription",
+    "resubscribe",
+    "renew",
+    "unsubscribe",
+    "wstoken",
+    "presence",
+    "session",
+    "end-session",
+    "extension",
+    "forwarding-number",
+    "phone-number",
+    "any",
 ]
 Kind = Literal[
     "status",
@@ -52,6 +72,8 @@ class Match(Strict):
 
     to: PhoneNumber | None = None
     from_: PhoneNumber | None = Field(None, alias="from")
+    extension: str | None = None
+    account: str | None = None
 
 
 class FaultSpec(Strict):
@@ -60,6 +82,8 @@ class FaultSpec(Strict):
     operation: Operation
     kind: Kind
     times: int | None = Field(1, ge=1)
+    seconds: float | None = Field(None, gt=0, le=10**6)
+    """In place for so long, on the machine's clock; any number of times, unless that is given."""
     match: Match | None = None
     status: int = Field(503, ge=200, le=599)
     body: Literal["json", "html", "empty", "truncated"] = "json"
@@ -73,11 +97,13 @@ class FaultSpec(Strict):
     def read(cls, given: object) -> "FaultSpec":
         """A fault from JSON; raises FaultRefused."""
         try:
-            return cls.model_validate(given)
+            spec = cls.model_validate(given)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the body"
             raise FaultRefused(f"{where}: {first['msg']}") from None
+        lasting = spec.seconds is not None and "times" not in spec.model_fields_set
+        return spec.model_copy(update={"times": None}) if lasting else spec
 
     def response(self, operation: str) -> web.Response:
         """The answer this fault gives in place of the real one."""
@@ -110,6 +136,17 @@ class Fault:
     id: int
     spec: FaultSpec
     struck: int = 0
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def over(self) -> bool:
+        """Whether its seconds have passed."""
+        return self.spec.seconds is not None and time.monotonic() >= self.begun + self.spec.seconds
+
+    @property
+    def is_penalty(self) -> bool:
+        """Whether it refuses all that comes for a while: who goes on asking is inside of it."""
+        return self.spec.kind == "status" and self.spec.status == 429 and bool(self.spec.seconds)
 
     def view(self) -> dict[str, Any]:
         """The JSON of the fault; `left` is null for one without end."""
@@ -120,10 +157,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The two numbers a request is about, as far as they are known."""
+    """The two numbers a request is about, and who makes it, as far as they are known."""
 
     caller: str | None = None
     callee: str | None = None
+    extension: str | None = None
+    account: str | None = None
 
 
 class Faults:
@@ -143,20 +182,31 @@ class Faults:
         self._faults.clear()
 
     def views(self) -> list[dict[str, Any]]:
+        self._forget()
         return [fault.view() for fault in self._faults]
 
     def __bool__(self) -> bool:
+        self._forget()
         return bool(self._faults)
 
+    def _forget(self) -> None:
+        self._faults = [fault for fault in self._faults if not fault.over]
+
     def take(self, operation: str, parties: Parties) -> FaultSpec | None:
-        """The fault that strikes this request; one that has struck its times is gone."""
+        """What strikes this request; a fault that has struck its times is gone."""
+        fault = self.strike(operation, parties)
+        return None if fault is None else fault.spec
+
+    def strike(self, operation: str, parties: Parties) -> Fault | None:
+        """As `take`, with how often the fault has struck."""
+        self._forget()
         fault = next((one for one in self._faults if _fits(one.spec, operation, parties)), None)
         if fault is None:
             return None
         fault.struck += 1
         if fault.struck == fault.spec.times:
             self._faults.remove(fault)
-        return fault.spec
+        return fault
 
 
 def _fits(spec: FaultSpec, operation: str, parties: Parties) -> bool:
@@ -164,5 +214,10 @@ def _fits(spec: FaultSpec, operation: str, parties: Parties) -> bool:
         return False
     if spec.match is None:
         return True
-    wanted = ((spec.match.to, parties.callee), (spec.match.from_, parties.caller))
+    wanted = (
+        (spec.match.to, parties.callee),
+        (spec.match.from_, parties.caller),
+        (spec.match.extension, parties.extension),
+        (spec.match.account, parties.account),
+    )
     return all(want is None or want == number for want, number in wanted)

@@ -4,6 +4,7 @@ import asyncio
 import math
 import secrets
 import time
+from dataclasses import replace
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -16,14 +17,17 @@ from simulator.refusals import Refusal
 from simulator.striking import struck
 
 _ANYONE = ("", "", "global")
+_UNHELPFUL = {
+    "account": ("CMN-302", "Request rate exceeded"),
+    "global": ("CMN-310", "Global request rate exceeded"),
+}
 
 
 def operation(gate: Gate, answer: Answer) -> Handler:
     """The aiohttp handler of one operation."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        received_ns = time.monotonic_ns()
-        exchange = _opened(request, gate, received_ns)
+        exchange = open_exchange(request, gate)
         try:
             response = await _served(exchange, gate, answer)
         except Refusal as refusal:
@@ -36,7 +40,8 @@ def operation(gate: Gate, answer: Answer) -> Handler:
     return handle
 
 
-def _opened(request: web.Request, gate: Gate, received_ns: int) -> Exchange:
+def open_exchange(request: web.Request, gate: Gate) -> Exchange:
+    """A request, from its arrival; it is in the journal from here on."""
     world = request.app[WORLD]
     entry = Entry(
         index=world.journal.next_index,
@@ -44,7 +49,7 @@ def _opened(request: web.Request, gate: Gate, received_ns: int) -> Exchange:
         method=request.method,
         path=request.path,
         received_wall=time.time(),
-        received_monotonic_ns=received_ns,
+        received_monotonic_ns=time.monotonic_ns(),
         group=gate.group,
     )
     world.journal.open(entry)
@@ -54,9 +59,11 @@ def _opened(request: web.Request, gate: Gate, received_ns: int) -> Exchange:
 async def _served(exchange: Exchange, gate: Gate, answer: Answer) -> web.Response:
     bucket = await gate.bucket(exchange)
     if bucket is not None:
-        _count(exchange, _ANYONE)
-        _count(exchange, bucket)
-    fault = await _fault(exchange, gate)
+        count(exchange, _ANYONE)
+        if exchange.identity is not None:
+            count(exchange, (exchange.who.account, exchange.who.app, "account"))
+        count(exchange, bucket)
+    fault = await _fault(exchange, gate, bucket)
     if fault is None:
         return await answer(exchange)
     return await struck(exchange, gate, fault, answer)
@@ -81,27 +88,40 @@ def _unanswered(exchange: Exchange) -> None:
     exchange.world.journal.close(exchange.entry)
 
 
-def _count(exchange: Exchange, bucket: BucketKey) -> None:
+def count(exchange: Exchange, bucket: BucketKey) -> None:
+    """Counts a request against its bucket; raises Refusal 429."""
     verdict = exchange.world.limiter.take(bucket)
     exchange.entry.inside_penalty |= verdict.inside_penalty
     exchange.headers.update(verdict.headers)
+    if bucket[2] not in _UNHELPFUL or verdict.refused:
+        exchange.world.usage.count(
+            bucket, refused=verdict.refused, inside_penalty=verdict.inside_penalty
+        )
     if verdict.refused:
         exchange.world.limited += 1
         raise _too_many(exchange, bucket, verdict)
 
 
 def _too_many(exchange: Exchange, bucket: BucketKey, verdict: Verdict) -> Refusal:
-    if bucket is _ANYONE:
-        return Refusal(429, "CMN-310", "Global request rate exceeded")
+    if bucket[2] in _UNHELPFUL:
+        return Refusal(429, *_UNHELPFUL[bucket[2]])
     headers = {}
     if exchange.world.tuning.retry_after:
         headers["Retry-After"] = str(math.ceil(verdict.retry_after))
     return Refusal(429, "CMN-301", "Request rate exceeded", headers=headers)
 
 
-async def _fault(exchange: Exchange, gate: Gate) -> FaultSpec | None:
+async def _fault(exchange: Exchange, gate: Gate, bucket: BucketKey | None) -> FaultSpec | None:
     faults = exchange.world.faults
     if not faults:
         return None
     parties = await gate.parties(exchange) if gate.parties else Parties()
-    return faults.take(gate.name, parties)
+    if (who := exchange.identity) is not None:
+        parties = replace(parties, account=who.account, extension=who.extension)
+    fault = faults.strike(gate.name, parties)
+    if fault is None:
+        return None
+    if fault.is_penalty and fault.struck > 1 and bucket is not None:
+        exchange.entry.inside_penalty = True
+        exchange.world.usage.inside(bucket)
+    return fault.spec

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 DEFAULT_LIMITS = "heavy=10/60,medium=40/60,light=50/60,auth=5/60,penalty=60"
-GROUPS = ("heavy", "medium", "light", "auth", "global")
-"""`global` is off unless set: it counts all requests together, and its refusals carry CMN-310
-and no rate headers."""
+GROUPS = ("heavy", "medium", "light", "auth", "account", "global")
+"""`account` and `global` are off unless set: they count all requests of an account and an
+application, and all requests together; their refusals carry CMN-302 and CMN-310, and no rate
+headers."""
+_WIDE = {"account", "global"}
 
 BucketKey = tuple[str, str, str]
 """(user, application, group)."""
@@ -107,7 +109,7 @@ class Limiter:
             refused=refused,
             inside_penalty=inside,
             retry_after=self.limits.penalty if refused else 0.0,
-            headers={} if group == "global" else _headers(group, limit, remaining, seconds),
+            headers={} if group in _WIDE else _headers(group, limit, remaining, seconds),
         )
 
 

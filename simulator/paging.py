@@ -3,14 +3,14 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
 from yarl import URL
 
-from simulator.calls import Call
 from simulator.refusals import invalid
 
+Record = TypeVar("Record")
 _LARGEST = {"Simple": 1000, "Detailed": 250}
 
 
@@ -27,10 +27,10 @@ class Page(NamedTuple):
             _whole(request, "page", 1, 1000), _whole(request, "perPage", 100, _LARGEST[view])
         )
 
-    def cut(self, calls: Sequence[Call]) -> Sequence[Call]:
-        """The calls on this page."""
+    def cut(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The records on this page."""
         start = (self.number - 1) * self.size
-        return calls[start : start + self.size]
+        return records[start : start + self.size]
 
     def around(self, url: URL, total: int) -> dict[str, Any]:
         """The `navigation` and `paging` of this page among so many records."""

@@ -68,9 +68,9 @@ CALL_LOG_RECORD = operation(Gate("call-log", "heavy", for_extension), _one_recor
 
 def _mine(exchange: Exchange) -> Wanted:
     """Calls of the path's extension, or of the whole account where it names none."""
+    extension, account = exchange.who.extension, exchange.who.account
     if "extensionId" not in exchange.request.match_info:
-        return lambda _call: True
-    extension = exchange.who.extension
+        return lambda call: call.account == account
     return lambda call: call.extension == extension
 
 

@@ -18,6 +18,8 @@ PERMISSION = "RingOut"
 async def _make(exchange: Exchange) -> web.Response:
     check_path(exchange, PERMISSION)
     world = exchange.world
+    if PERMISSION in world.tuning.disabled_features.split():
+        raise Refusal(403, "CMN-112", "Feature [RingOut] is not available for this extension")
     wish = understood(await exchange.json(), world.tuning)
     refusal = world.scenario(wish).refusal
     if refusal is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from simulator.auth import Session, owner_of
+from simulator.auth import Session
 from simulator.exchange import FORM, Exchange, Gate
 from simulator.gate import operation
 from simulator.limits import BucketKey
@@ -25,8 +25,15 @@ async def _for_app(exchange: Exchange) -> BucketKey:
     app, _ = _credentials(exchange)
     if exchange.world.tuning.auth_limit_by == "app":
         return "", app, "auth"
-    form = await exchange.form()
-    return form.get("assertion") or form.get("refresh_token") or "", app, "auth"
+    return _user(exchange, await exchange.form()), app, "auth"
+
+
+def _user(exchange: Exchange, form: Form) -> str:
+    """Whose login it is, as far as what is presented tells."""
+    member = exchange.world.roster.of_jwt(form.get("assertion", ""))
+    if member is not None:
+        return member.extension
+    return exchange.world.sessions.owner_of(form.get("refresh_token", "")) or "unknown"
 
 
 async def _token(exchange: Exchange) -> web.Response:
@@ -49,7 +56,7 @@ async def _revoke(exchange: Exchange) -> web.Response:
     token = form.get("token") or exchange.request.query.get("token", "")
     if not token:
         raise OAuthRefusal("invalid_request", "OAU-250", "Parameter [token] is missing")
-    exchange.world.sessions.revoke(token)
+    exchange.world.sessions.revoke(token, _credentials(exchange)[0])
     return web.Response()
 
 
@@ -59,8 +66,7 @@ _NOT_STORED = {"Cache-Control": "no-store"}
 
 
 async def _form(exchange: Exchange) -> Form:
-    settings = exchange.world.settings
-    if _credentials(exchange) != (settings.client_id, settings.client_secret):
+    if not exchange.world.roster.has_app(*_credentials(exchange)):
         raise OAuthRefusal("invalid_client", "OAU-153", "Invalid client credentials")
     if exchange.request.content_type != FORM:
         raise OAuthRefusal("invalid_request", "OAU-250", "Unsupported media type", status=415)
@@ -84,17 +90,22 @@ def _log_in(exchange: Exchange, form: Form) -> Session:
     assertion = form.get("assertion", "")
     if not assertion:
         raise OAuthRefusal("invalid_request", "OAU-250", "Parameter [assertion] is missing")
-    extension = owner_of(assertion, world.settings.jwt)
-    if extension is None:
+    app, _ = _credentials(exchange)
+    member = world.roster.of_jwt(assertion)
+    if member is None or not (member.any_app or member.client_id == app):
         raise OAuthRefusal("invalid_grant", "OAU-146", "Invalid resource owner credentials")
-    return world.sessions.open(extension, world.tuning, _life(exchange, form))
+    exchange.entry.extension = member.extension
+    if world.roster.refuses(assertion):
+        raise OAuthRefusal("invalid_grant", "OAU-140", "Invalid resource owner credentials")
+    return world.sessions.open(member, app, world.tuning, _life(exchange, form))
 
 
 def _refresh(exchange: Exchange, form: Form) -> Session:
     token = form.get("refresh_token", "")
     if not token:
         raise OAuthRefusal("invalid_request", "OAU-250", "Parameter [refresh_token] is missing")
-    return exchange.world.sessions.refresh(token, exchange.world.tuning, _life(exchange, form))
+    world, (app, _) = exchange.world, _credentials(exchange)
+    return world.sessions.refresh(token, app, world.tuning, _life(exchange, form))
 
 
 def _life(exchange: Exchange, form: Form) -> float:

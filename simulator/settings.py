@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from simulator.durations import A_NUMBER_OF_SECONDS, Durations, Seconds, Strict
+from simulator.durations import A_NUMBER_OF_SECONDS, Lag, Seconds, Strict
 from simulator.limits import DEFAULT_LIMITS, Limits
+from simulator.push_tuning import PushTuning
 from simulator.scenarios import SCENARIOS
 
 PREFIX = "RINGOUT_SIMULATOR_"
@@ -32,20 +33,17 @@ def _parsable_limits(text: str) -> str:
     return text
 
 
-def _rising(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError("the first number is above the second")
-    return pair
-
-
-Lag = Annotated[tuple[Seconds, Seconds], AfterValidator(_rising)]
 LimitsText = Annotated[str, AfterValidator(_parsable_limits)]
 
 _SWITCH = "true or false"
 _LIMITS = '"off" or a list like heavy=10/60,medium=40/60,light=50/60,auth=5/60,penalty=60'
 
 
-class Tuning(Durations):
+_SCOPE = "ReadAccounts ReadCallLog ReadPresence RingOut"
+_PERMISSIONS = "RingCentral's permission names, separated by spaces"
+
+
+class Tuning(PushTuning):
     """Everything `POST /__sim/settings` can change; see simulator/admin.py for the route."""
 
     limits: LimitsText = Field(DEFAULT_LIMITS, description=_LIMITS)
@@ -64,6 +62,22 @@ class Tuning(Durations):
     active_calls_lag: Lag = Field((3.0, 10.0), description="two rising numbers of seconds")
     active_calls_kept: Seconds = Field(120.0, description=A_NUMBER_OF_SECONDS)
     active_calls_after_leg1: bool = Field(default=False, description=_SWITCH)
+    presence_lag: Lag = Field((0.0, 0.5), description="two rising numbers of seconds")
+    """How old the state is that presence shows."""
+    presence_calls: int = Field(0, ge=0, description="a whole number, 0 for all of them")
+    """So many calls presence lists at most, the latest. RingCentral's schema of the presence event
+    says 7, that of the answer to a request says nothing."""
+    session_retention: Seconds = Field(60.0, description=A_NUMBER_OF_SECONDS)
+    """How long a telephony session can be read after its end."""
+    max_calls_per_extension: int = Field(0, ge=0, description="a whole number, 0 for no cap")
+    max_calls_per_account: int = Field(0, ge=0, description="a whole number, 0 for no cap")
+    capped_after: Seconds = Field(0.2, description=A_NUMBER_OF_SECONDS)
+    """When a call beyond a cap is over."""
+    capped_shows: Literal["404", "error"] = Field("404", description='"404" or "error"')
+    """What a call beyond a cap shows then: nothing, or GenericError."""
+    disabled_features: str = Field(
+        "", description="names of extension features, separated by spaces"
+    )
     call_log_lag: Lag = Field((15.0, 30.0), description="two rising numbers of seconds")
     call_log_legs: Literal["both", "one"] = Field("both", description='"both" or "one"')
     seed: int = Field(1, description="a whole number")
@@ -72,10 +86,7 @@ class Tuning(Durations):
     refresh_token_life: Seconds = Field(604800.0, description=A_NUMBER_OF_SECONDS)
     issue_refresh_tokens: bool = Field(default=False, description=_SWITCH)
     max_sessions: int = Field(5, ge=1, le=1000, description="a whole number from 1 to 1000")
-    scope: str = Field(
-        "ReadAccounts ReadCallLog ReadPresence RingOut",
-        description="RingCentral's permission names, separated by spaces",
-    )
+    scope: str = Field(_SCOPE, description=_PERMISSIONS)
     default_from: str = Field("", description="a phone number, or nothing: `from` is required")
     prompt_default: bool = Field(default=False, description=_SWITCH)
     default_scenario: Annotated[str, AfterValidator(_known_scenario)] = Field(
@@ -106,12 +117,19 @@ class SimulatorSettings(Strict):
         default="simulator-secret", min_length=1, description="an application's secret"
     )
     jwt: str = Field("simulator-jwt", min_length=1, description="a JWT credential")
+    extensions: int = Field(9999, ge=1, le=9999, description="a whole number from 1 to 9999")
+    accounts: int = Field(1, ge=1, le=100, description="a whole number from 1 to 100")
+    scope: str | None = Field(None, description=_PERMISSIONS)
     tuning: Tuning = Field(default_factory=Tuning)
 
     def first_tuning(self) -> Tuning:
         """The tuning a world starts with, and returns to on a reset."""
         return self.tuning.model_copy(
-            update={"limits": self.limits, "scale_limits": self.scale_limits}
+            update={
+                "limits": self.limits,
+                "scale_limits": self.scale_limits,
+                "scope": self.tuning.scope if self.scope is None else self.scope,
+            }
         )
 
 

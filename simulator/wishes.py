@@ -3,12 +3,10 @@
 from typing import Any
 
 from simulator.numbers import e164
+from simulator.phonebook import FORWARDING_NUMBERS
 from simulator.refusals import Refusal, invalid, not_found
 from simulator.settings import Tuning
 from simulator.world import Wish
-
-FORWARDING_NUMBERS = {"1001": "+16505550100", "1002": "+16505550103"}
-"""Every extension's forwarding numbers by their id."""
 
 _CALLERS_BLOCKED = "5550102"
 _CALLER_IDS_REFUSED = {

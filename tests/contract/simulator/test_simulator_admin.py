@@ -97,7 +97,7 @@ async def test_counts() -> None:
 
 
 async def test_the_clock_runs_at_another_speed_from_now_on() -> None:
-    async with box() as api:
+    async with box(retention=10**9) as api:
         ringout_id = await api.made()
         assert (await api.sim("clock", advance=1))["simulated_seconds"] == pytest.approx(1, abs=0.1)
         changed = await api.sim("clock", speed=100_000)

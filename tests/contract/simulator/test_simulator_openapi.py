@@ -98,6 +98,35 @@ async def test_ring_outs(document: dict[str, Any], digits: str) -> None:
             check(document, success(f"{OWN_CALL}/{{ringoutId}}"), read)
 
 
+SCOPE = "CallControl ReadAccounts ReadPresence RingOut"
+OWN_SESSION = "/restapi/v1.0/account/{accountId}/telephony/sessions/{telephonySessionId}"
+
+
+@pytest.mark.parametrize("digits", ["0123", "0110", "0113", "0116", "0121", "0128"])
+async def test_sessions_and_presence(document: dict[str, Any], digits: str) -> None:
+    async with box(scope=SCOPE, presence_lag=(0, 0), phantom_inbound=True) as api:
+        ringout_id = await api.made(f"+1650555{digits}", playPrompt=True)
+        for _ in range(16):
+            session = await api.get(f"{ACCOUNT}/telephony/sessions/{ringout_id}")
+            check(document, success(OWN_SESSION), session)
+            party = session.json["parties"][-1]["id"]
+            path = f"{ACCOUNT}/telephony/sessions/{ringout_id}/parties/{party}"
+            template = f"{OWN_SESSION}/parties/{{partyId}}"
+            check(document, success(template), await api.get(path))
+            presence = await api.get(f"{EXTENSION}/presence", detailedTelephonyState="true")
+            template = OWN_CALL.replace("/ring-out", "/presence")
+            check(document, success(template), presence)
+            await api.advance(1)
+
+
+@pytest.mark.parametrize("name", ["forwarding-number", "phone-number"])
+async def test_numbers(document: dict[str, Any], name: str) -> None:
+    async with box() as api:
+        for query in ({}, {"perPage": 1, "page": 2}):
+            answer = await api.get(f"{EXTENSION}/{name}", **query)
+            check(document, success(OWN_CALL.replace("ring-out", name)), answer)
+
+
 async def test_tokens(document: dict[str, Any]) -> None:
     async with box(issue_refresh_tokens=True) as api:
         check(document, success(TOKEN, "post"), await api.log_in())
