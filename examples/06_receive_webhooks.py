@@ -1,6 +1,7 @@
 """Receives webhooks: subscribes, checks every signature, and shows one call as it goes by.
 
-The service must be allowed to send to this machine: RINGOUT_WEBHOOK_TARGETS=any.
+The service must be allowed to send to this machine, as it is by `make run` with a simulated
+RingCentral; elsewhere by RINGOUT_WEBHOOK_TARGETS=any.
 """
 # ruff: noqa: INP001 (a numbered script)
 

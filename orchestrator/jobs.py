@@ -66,7 +66,7 @@ def follow_ups(factor: float = 1.0) -> Callable[[Call | None, Call], Job | None]
 
 
 def _is_cancellable(call: Call) -> bool:
-    return call.cancel_pending and call.is_followed and call.delete_accepted_at is None
+    return call.cancel_pending and call.can_be_ended
 
 
 def serialized(content: dict[str, Any]) -> bytes:

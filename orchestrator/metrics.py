@@ -3,6 +3,8 @@
 Labels are bounded: an operation is one of ours, a code an HTTP status or one of a few words.
 """
 
+from collections.abc import Mapping
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -35,6 +37,27 @@ class ProcessMetrics:
         )
         build.labels(__version__).set(1)
         self.upstream = Upstream(self.registry)
+        self._notifications = Counter(
+            "ringout_notifications",
+            "Notifications of RingCentral's, by the way they came and by what came of them.",
+            ("transport", "outcome"),
+            registry=self.registry,
+        )
+        self._preflight = Gauge(
+            "ringout_preflight_findings",
+            "What the checks at this process's start found, by what it is about and how bad it is.",
+            ("check", "verdict"),
+            registry=self.registry,
+        )
+
+    def notified(self, transport: str, outcome: str) -> None:
+        """Counts one notification; both are one of a few words."""
+        self._notifications.labels(transport, outcome).inc()
+
+    def preflight(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Shows how many findings there are, by check and verdict."""
+        for labels, count in counts.items():
+            self._preflight.labels(*labels).set(count)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Everything, in the format that `accept` asks for, and that format's content type."""

@@ -4,39 +4,48 @@ Here, and only here, `telephony` is given the token store and the gates that `st
 """
 
 import hashlib
+import hmac
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 
 from redis.asyncio import Redis
 
 from orchestrator import __version__
 from orchestrator.delivery.targets import Targets
+from orchestrator.domain.budget import Rate, Rules
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.jobs import Job, Kind, follow_ups
 from orchestrator.metrics import ProcessMetrics
 from orchestrator.service.calls import CallService, ServiceOptions
+from orchestrator.service.checkup.preflight import Preflight, Ways
+from orchestrator.service.hearing import Hearing
 from orchestrator.service.webhooks import WebhookService
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, configured_credentials
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import FRONT_END, Commands, Patience, connect, disconnect
+from orchestrator.storage.credentials import CredentialBook, CredentialSeal, CredentialStore
 from orchestrator.storage.deliveries import DeliveryStore
 from orchestrator.storage.delivery_list import DeliveryList
 from orchestrator.storage.dispatching import Dispatching
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
+from orchestrator.storage.lanes import Lanes
+from orchestrator.storage.lines import LineRules
 from orchestrator.storage.listing import CallList
+from orchestrator.storage.notices import NoticeBook
+from orchestrator.storage.pairs import Pairs
 from orchestrator.storage.tokens import RedisTokens
 from orchestrator.storage.webhooks import WebhookStore
-from orchestrator.telephony.auth import JwtTokens, StaticToken, Tokens
-from orchestrator.telephony.client import RingCentral
+from orchestrator.telephony.fleet import Fleet
 from orchestrator.telephony.ports import Observer, Unobserved
 
-CREDENTIAL = "default"
 _BLOCKING = Patience(connect=2.0, answer=6.0, retries=0, deadline=10.0)
 _PLACING_MARGIN_S = 5
+_SETTLING_S = 5
+"""Longest from a request's end to its entry in the budget."""
 
 
 def now() -> int:
@@ -67,6 +76,15 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class Hears:
+    """What hears the notifications that RingCentral sends by webhook; `secret` answers what it has
+    to show for a credential, None where it sends nothing for it."""
+
+    hearing: Hearing
+    secret: Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class FrontEnd:
     """What a front end needs: the service, whether its Redis is there, and what it counts."""
 
@@ -74,6 +92,7 @@ class FrontEnd:
     webhooks: WebhookService
     backend: Backend
     metrics: ProcessMetrics
+    hears: Hears
 
 
 @asynccontextmanager
@@ -97,45 +116,103 @@ async def backend(settings: Settings, patience: Patience) -> AsyncIterator[Backe
         yield Backend(commands, store, blocking)
 
 
-def tokens(settings: Settings, commands: Commands, observer: Observer) -> Tokens:
-    """The way to RingCentral's bearer token that the settings give."""
-    if settings.api_key is not None:
-        return StaticToken(settings.api_key.get_secret_value())
-    if settings.client_secret is None or settings.user_jwt is None or settings.client_id is None:
-        raise AssertionError("settings.require_credentials was not called")
-    return JwtTokens(
-        server_url=settings.server_url,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret.get_secret_value(),
-        jwt=settings.user_jwt.get_secret_value(),
-        store=RedisTokens(commands),
-        budget=RedisBudget(commands),
-        credential=CREDENTIAL,
-        observer=observer,
-    )
-
-
 def pair_secret(settings: Settings) -> bytes:
     """A secret that all processes with the same credential have: it keys digests of numbers."""
-    secret = settings.api_key or settings.client_secret
-    text = secret.get_secret_value() if secret is not None else ""
+    configured = configured_credentials(settings)
+    key = settings.credentials_key
+    text = key.get_secret_value() if key is not None else ""
+    if configured:
+        text = configured[0].api_key or configured[0].client_secret
     return hashlib.sha256(f"ringout pairs\n{text}".encode()).digest()
 
 
-def ringcentral(
+def notification_secret(settings: Settings, credential: str) -> str:
+    """What RingCentral has to show with each notification that it sends for a credential."""
+    text = f"notifications\n{credential}".encode()
+    return hmac.new(pair_secret(settings), text, hashlib.sha256).hexdigest()
+
+
+def hearing(settings: Settings, parts: Backend) -> Hearing:
+    """What listens to RingCentral's notifications, however they come."""
+    commands = parts.commands
+    pairs = Pairs(commands, pair_secret(settings))
+    return Hearing(parts.store, NoticeBook(commands), pairs, now)
+
+
+def rules(settings: Settings) -> Rules:
+    """How the budget is spent, as the settings say."""
+    usual = Rules()
+    return replace(
+        usual,
+        hold=settings.upstream_timeout + _SETTLING_S,
+        reserve={"heavy": settings.heavy_reserve, "light": settings.light_reserve},
+        assumed={**usual.assumed, "auth": Rate(settings.logins_a_minute)},
+    )
+
+
+def line_rules(settings: Settings) -> LineRules:
+    """Which calls are made one at a time, and how many at most."""
+    return LineRules(
+        per_callee=settings.one_call_per_callee,
+        per_caller=settings.one_call_per_caller,
+        account_calls=settings.account_calls,
+        longest_call=1000 * settings.longest_call,
+    )
+
+
+def credential_store(settings: Settings, commands: Commands) -> CredentialStore:
+    """The credentials in Redis, readable with the key of the settings."""
+    key = settings.credentials_key
+    seal = CredentialSeal(key.get_secret_value()) if key is not None else None
+    return CredentialStore(commands, seal)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The ways to RingCentral, what they may still ask, and whose they are."""
+
+    fleet: Fleet
+    budget: RedisBudget
+    book: CredentialBook
+
+
+@asynccontextmanager
+async def upstream(
     settings: Settings, commands: Commands, observer: Observer | None = None
-) -> RingCentral:
-    """A client of RingCentral, to be entered as a context; the observer hears of its requests."""
-    told = observer or Unobserved()
-    return RingCentral(
+) -> AsyncIterator[Upstream]:
+    """RingCentral, by all credentials there are; the observer hears of the requests."""
+    budget = RedisBudget(commands, rules(settings))
+    configured = configured_credentials(settings)
+    book = CredentialBook(configured, credential_store(settings, commands))
+    with suppress(StorageUnavailable):
+        await book.refresh()
+    fleet = Fleet(
         server_url=settings.server_url,
-        tokens=tokens(settings, commands, told),
-        budget=RedisBudget(commands),
-        credential=CREDENTIAL,
+        credentials=book,
+        store=RedisTokens(commands, now),
+        budget=budget,
         timeout=settings.upstream_timeout,
         user_agent=f"RingOutOrchestrator/{__version__}",
-        observer=told,
+        observer=observer or Unobserved(),
     )
+    async with book.kept_fresh(), fleet:
+        yield Upstream(fleet, budget, book)
+
+
+@asynccontextmanager
+async def preflight(
+    settings: Settings, commands: Commands, metrics: ProcessMetrics, ways: Upstream | None = None
+) -> AsyncIterator[None]:
+    """Checks Redis, and RingCentral where `ways` are given, in the background of the block."""
+    if settings.preflight == "off":
+        yield
+        return
+    asked = None
+    if ways is not None:
+        store = credential_store(settings, commands)
+        asked = Ways(ways.fleet, ways.book, store, settings.logins_a_minute)
+    async with Preflight(commands, now, metrics.preflight, asked).running():
+        yield
 
 
 def _callbacks(settings: Settings) -> Targets | None:
@@ -153,13 +230,22 @@ def _webhook_service(settings: Settings, parts: Backend) -> WebhookService:
     )
 
 
+def _hears(settings: Settings, parts: Backend, book: CredentialBook) -> Hears:
+    def secret(credential: str) -> str | None:
+        is_sent = settings.notifications == "webhook" and book.named(credential) is not None
+        return notification_secret(settings, credential) if is_sent else None
+
+    return Hears(hearing(settings, parts), secret)
+
+
 @asynccontextmanager
 async def front_end(settings: Settings) -> AsyncIterator[FrontEnd]:
     """The service that REST and MCP share."""
     metrics = ProcessMetrics()
     async with (
         backend(settings, FRONT_END) as parts,
-        ringcentral(settings, parts.commands, metrics.upstream) as source,
+        upstream(settings, parts.commands, metrics.upstream) as source,
+        preflight(settings, parts.commands, metrics),
     ):
         feed = Feed(parts.blocking)
         service = CallService(
@@ -167,11 +253,14 @@ async def front_end(settings: Settings) -> AsyncIterator[FrontEnd]:
             listing=CallList(parts.commands),
             glances=Glances(parts.commands),
             feed=feed,
-            source=source,
+            source=source.fleet,
+            payers=source.book,
+            lanes=Lanes(parts.commands, source.budget),
             clock=now,
             options=ServiceOptions(base_url=settings.base_url, callbacks=_callbacks(settings)),
         )
         try:
-            yield FrontEnd(service, _webhook_service(settings, parts), parts, metrics)
+            hears = _hears(settings, parts, source.book)
+            yield FrontEnd(service, _webhook_service(settings, parts), parts, metrics, hears)
         finally:
             await feed.close()

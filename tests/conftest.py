@@ -57,7 +57,14 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def fleet(redis_url: str) -> Iterator[Fleet]:
     """Starts processes on the empty database and ends them after the test."""
-    processes = Fleet({"REDIS_URL": redis_url, "RINGOUT_LOG_FORMAT": "json"})
+    processes = Fleet(
+        {
+            "REDIS_URL": redis_url,
+            "RINGOUT_LOG_FORMAT": "json",
+            "RINGOUT_PREFLIGHT": "off",
+            "RINGOUT_NOTIFICATIONS": "off",
+        }
+    )
     yield processes
     processes.close()
 

@@ -6,14 +6,24 @@ from typing import Any
 
 from arq.worker import Retry
 
+from orchestrator.domain.calls import Call
 from orchestrator.domain.clock import Clock
 from orchestrator.storage import keys
+from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore
+from orchestrator.storage.credentials import CredentialBook
+from orchestrator.storage.evidence import EvidenceBook
+from orchestrator.storage.glances import Glances
+from orchestrator.storage.lanes import Lanes
+from orchestrator.storage.lines import Lines
 from orchestrator.storage.looks import Looks
 from orchestrator.storage.pairs import Pairs
 from orchestrator.storage.records import Record
 from orchestrator.storage.upkeep import Upkeep
 from orchestrator.telephony.client import RingCentral
+from orchestrator.telephony.fleet import Fleet
+from workers.permissions import Permissions
+from workers.reliance import Reliance
 
 KEY = "work"
 PLACE = "place"
@@ -59,11 +69,29 @@ class Work:
     looks: Looks
     upkeep: Upkeep
     pairs: Pairs
-    upstream: RingCentral
+    fleet: Fleet
+    book: CredentialBook
+    budget: RedisBudget
+    lanes: Lanes
+    lines: Lines
+    glances: Glances
+    evidence: EvidenceBook
+    permissions: Permissions
+    reliance: Reliance
     clock: Clock
-    credential: str
     factor: float
     longest_call: int
+
+    async def meet(self, call: Call) -> None:
+        """Makes sure that the call's credential is known here, which may have been added since
+        this process last looked; StorageUnavailable."""
+        if self.book.named(call.credential) is None:
+            await self.book.refresh()
+
+    def upstream(self, call: Call) -> RingCentral:
+        """The way to RingCentral of the call's credential; UpstreamRefused (`no_credential`)
+        where it was removed."""
+        return self.fleet.named(call.credential)
 
 
 def work_of(ctx: dict[Any, Any]) -> Work:

@@ -166,7 +166,7 @@ async def _judge(work: Delivering, started: Started, attempt: Attempt) -> None:
     wrong = failure.message if failure else ""
     try:
         is_disabled = await work.webhooks.judge(
-            started.webhook, word, work.clock(), wrong, work.disable_after * 1000
+            started.webhook, word, started.url, work.clock(), wrong, work.disable_after * 1000
         )
     except StorageUnavailable:
         return

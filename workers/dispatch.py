@@ -17,7 +17,7 @@ import structlog
 
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.storage import delivery_keys
-from orchestrator.storage.dispatching import BEGINNING, Dispatching, Event, New, Step
+from orchestrator.storage.dispatching import Dispatching, Event, New, Step
 from orchestrator.storage.webhooks import Webhook, WebhookStore
 
 log = structlog.get_logger(__name__)
@@ -32,14 +32,28 @@ _ASK_EVERY_S = 1.0
 _UPKEEP_EVERY_S = 5.0
 _OVERDUE_MS = 10_000
 _MOST_PRUNED = 10
+_NEEDED = {"type", "at", "data", "call", "sequence"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The webhooks at a version."""
+    """The webhooks at a version: those that are told of events, and those disabled."""
 
     version: str
     webhooks: Sequence[Webhook]
+    disabled: Sequence[Webhook]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An event, and how many there were up to it."""
+
+    event: str
+    passed: int
+
+    def after(self, events: Sequence[Event]) -> "_Place":
+        """The place of the last of the events that follow."""
+        return _Place(events[-1].id, self.passed + len(events)) if events else self
 
 
 class Dispatcher:
@@ -76,33 +90,35 @@ class Dispatcher:
 
     async def _dispatch(self) -> None:
         """Until the right is lost, or `stop`."""
-        cursor = await self._start()
-        known = await self._known()
-        position, committed = cursor, 0.0
+        here = cursor = await self._start()
+        known, committed = await self._known(), 0.0
         while not self._stopping.is_set():
-            block = _BLOCK_MS if position == cursor else round(_COMMIT_EVERY_S * 1000)
-            events = await self._events(position, block)
-            position = events[-1].id if events else position
-            for after, new in _portions(events, position, known.webhooks):
-                is_due = time.monotonic() - committed >= _COMMIT_EVERY_S
+            block = _BLOCK_MS if here == cursor else round(_COMMIT_EVERY_S * 1000)
+            events = await self._events(here.event, block)
+            is_behind = len(events) == _MOST_EVENTS
+            before, here = here, here.after(events)
+            for place, new in _portions(events, before, known.webhooks):
+                is_due = is_behind or time.monotonic() - committed >= _COMMIT_EVERY_S
                 if not new and not is_due:
                     await self._pause(_NOTHING_PAUSE_S)
                     continue
-                word = await self._write(Step(self._owner, cursor, after, known.version), new)
+                word = await self._write(self._step(cursor, place, known), new)
                 if word == "stale":
-                    position, known = cursor, await self._known()
+                    here, known = cursor, await self._known()
                     break
                 if word != "written":
                     return
-                cursor, committed = after, time.monotonic()
-            await self._upkeep.now_and_then(known.webhooks)
+                cursor, committed = place, time.monotonic()
+            if is_behind and here == cursor:
+                here = cursor = await self._start()
+            await self._upkeep.now_and_then(known)
 
-    async def _start(self) -> str:
+    async def _start(self) -> _Place:
         cursor = await self._dispatching.cursor()
-        oldest = await self._dispatching.oldest()
-        if cursor != BEGINNING and oldest is not None and _order(oldest) > _order(cursor):
-            log.warning("events_may_be_trimmed", cursor=cursor, oldest=oldest)
-        return cursor
+        return _Place(cursor, await self._dispatching.passed(self._owner))
+
+    def _step(self, cursor: _Place, place: _Place, known: _Known) -> Step:
+        return Step(self._owner, cursor.event, place.event, known.version, place.passed)
 
     async def _events(self, position: str, block: int) -> list[Event]:
         reading = asyncio.create_task(self._dispatching.events(position, _MOST_EVENTS, block))
@@ -125,25 +141,37 @@ class Dispatcher:
     async def _known(self) -> _Known:
         """The version is read first: webhooks that change meanwhile make it old."""
         version = await self._store.version()
-        webhooks = [one for one in await self._store.all() if one.disabled is None]
-        return _Known(version, webhooks)
+        found = await self._store.all()
+        webhooks = [one for one in found if one.disabled is None]
+        return _Known(version, webhooks, [one for one in found if one.disabled is not None])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """How far a pass over a webhook's deliveries is, and how many of them are pending."""
+
+    offset: int = 0
+    pending: int = 0
 
 
 class _Upkeep:
-    """Finds deliveries whose job was lost, and drops from the indexes what is not kept."""
+    """Finds deliveries whose job was lost, has those given up that wait for an attempt by a
+    webhook that was disabled, and drops from the indexes what is not kept."""
 
     def __init__(self, dispatching: Dispatching) -> None:
         self._dispatching = dispatching
         self._done_at = 0.0
         self._offsets: dict[str, int] = {}
+        self._ending: dict[tuple[str, int], _Pass | None] = {}
 
-    async def now_and_then(self, webhooks: Sequence[Webhook]) -> None:
+    async def now_and_then(self, known: _Known) -> None:
         """Every five seconds, a bounded part of it."""
         if time.monotonic() - self._done_at < _UPKEEP_EVERY_S:
             return
         self._done_at = time.monotonic()
         await self._overdue()
-        receivers = (delivery_keys.CALLBACK, *(one.id for one in webhooks))
+        await self._end(known.disabled)
+        receivers = (delivery_keys.CALLBACK, *(one.id for one in known.webhooks))
         own = (delivery_keys.of_webhook(name) for name in receivers)
         indexes = (delivery_keys.DELIVERIES, delivery_keys.PENDING, delivery_keys.DEAD)
         for index in (*indexes, *own):
@@ -157,6 +185,24 @@ class _Upkeep:
                 log.warning("delivery_job_was_missing", delivery=delivery_id)
         self._offsets[delivery_keys.DUE] = offset + len(found) if found else 0
 
+    async def _end(self, disabled: Sequence[Webhook]) -> None:
+        """Passes over a webhook's deliveries until none is pending: an attempt that is under way
+        may plan another."""
+        names = [(one.id, one.revision) for one in disabled]
+        self._ending = {name: self._ending.get(name, _Pass()) for name in names}
+        for name in names:
+            going = self._ending[name]
+            if going is not None:
+                self._ending[name] = await self._go_on(name[0], going)
+
+    async def _go_on(self, webhook_id: str, going: _Pass) -> _Pass | None:
+        for _ in range(_MOST_PRUNED):
+            size, pending = await self._dispatching.hasten(webhook_id, going.offset)
+            if not size:
+                return _Pass() if going.pending else None
+            going = _Pass(going.offset + size, going.pending + pending)
+        return going
+
     async def _prune(self, index: str) -> None:
         for _ in range(_MOST_PRUNED):
             offset = self._offsets.get(index, 0)
@@ -167,19 +213,22 @@ class _Upkeep:
 
 
 def _portions(
-    events: Sequence[Event], position: str, webhooks: Sequence[Webhook]
-) -> Iterator[tuple[str, list[New]]]:
+    events: Sequence[Event], before: _Place, webhooks: Sequence[Webhook]
+) -> Iterator[tuple[_Place, list[New]]]:
     """The deliveries of the events, in portions that one script may write; at least one."""
     new: list[New] = []
-    for event in events:
+    for passed, event in enumerate(events, before.passed + 1):
         new += _made(event, webhooks)
         if len(new) >= _MOST_WRITTEN:
-            yield event.id, new
+            yield _Place(event.id, passed), new
             new = []
-    yield position, new
+    yield before.after(events), new
 
 
 def _made(event: Event, webhooks: Sequence[Webhook]) -> list[New]:
+    if not event.fields.keys() >= _NEEDED:
+        log.warning("event_unreadable", entry=event.id)
+        return []
     receivers = [one.id for one in webhooks if wants(one, event)]
     if event.fields.get("callback") == "1":
         receivers.append(delivery_keys.CALLBACK)
@@ -221,8 +270,3 @@ def delivery_id(receiver: str, event_id: str) -> str:
     """The one delivery that an event makes for a receiver."""
     digest = hashlib.sha256(f"{receiver}\n{event_id}".encode()).hexdigest()
     return f"dlv_{digest[:32]}"
-
-
-def _order(event_id: str) -> tuple[int, int]:
-    first, _, second = event_id.partition("-")
-    return int(first), int(second or 0)

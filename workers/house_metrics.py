@@ -11,8 +11,7 @@ from prometheus_client.registry import Collector
 
 from orchestrator.domain.clock import from_rfc3339
 from orchestrator.domain.words import Outcome, State
-
-Bucket = tuple[str, str]
+from orchestrator.storage.stats import buckets_in
 
 _GAUGES = {
     "liveCalls": ("ringout_inflight_calls", "Calls that have not ended."),
@@ -42,6 +41,14 @@ _GAUGES = {
         "ringout_webhook_oldest_undelivered_age_seconds",
         "Age of the oldest webhook delivery not made yet.",
     ),
+    "credentialsParked": (
+        "ringout_credentials_parked",
+        "Credentials that RingCentral refuses.",
+    ),
+    "feedsHealthy": (
+        "ringout_feeds_healthy",
+        "Credentials by which RingCentral's notifications come.",
+    ),
     "workersAlive": ("ringout_workers_alive", "Workers heard of within the last 15 seconds."),
 }
 
@@ -52,13 +59,10 @@ class House(Collector):
     def __init__(self) -> None:
         self._stats: Mapping[str, str] = {}
         self._totals: Mapping[str, str] | None = None
-        self._buckets: tuple[Bucket, ...] = ()
 
-    def tell(
-        self, stats: Mapping[str, str], totals: Mapping[str, str], buckets: tuple[Bucket, ...]
-    ) -> None:
+    def tell(self, stats: Mapping[str, str], totals: Mapping[str, str]) -> None:
         """What Redis says now."""
-        self._stats, self._totals, self._buckets = stats, totals, buckets
+        self._stats, self._totals = stats, totals
 
     def describe(self) -> list[Metric]:
         """Nothing: the registry must not collect in order to learn the names."""
@@ -90,13 +94,13 @@ class House(Collector):
         )
         yield self._by_bucket(
             "ringout_upstream_budget_remaining",
-            "Requests left in this bucket's window, where RingCentral has said so within it.",
+            "Requests left in this bucket's window, where RingCentral has told its limit.",
             "budget_{}_{}_left".format,
         )
 
     def _by_bucket(self, name: str, help_: str, field: Callable[[str, str], str]) -> Metric:
         family = GaugeMetricFamily(name, help_, labels=("credential", "group"))
-        for bucket in self._buckets:
+        for bucket in buckets_in(self._stats):
             value = self._stats.get(field(*bucket))
             if value is not None:
                 family.add_metric(bucket, float(value))
@@ -117,6 +121,11 @@ def _counters(totals: Mapping[str, str]) -> Iterator[Metric]:
     for outcome in Outcome:
         ended.add_metric((outcome.value,), total(f"ended_{outcome}"))
     yield ended
+    yield CounterMetricFamily(
+        "ringout_webhook_lost_events",
+        "Events that were not kept until the webhooks were told of them.",
+        value=total("events_lost"),
+    )
     yield CounterMetricFamily(
         "ringout_unknown_outcomes",
         "Calls that ended without anyone knowing how.",

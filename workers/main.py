@@ -3,22 +3,31 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
 
 import structlog
 from arq.worker import func
 
-from orchestrator.runtime import CREDENTIAL, Backend, backend, now, pair_secret, ringcentral
+from orchestrator.runtime import (
+    Backend,
+    Upstream,
+    backend,
+    line_rules,
+    now,
+    pair_secret,
+    preflight,
+    upstream,
+)
 from orchestrator.settings import Settings
 from orchestrator.storage.connection import WORKER
+from orchestrator.storage.evidence import EvidenceBook
+from orchestrator.storage.glances import Glances
+from orchestrator.storage.lanes import Lanes
+from orchestrator.storage.lines import Lines
 from orchestrator.storage.looks import Looks
 from orchestrator.storage.pairs import Pairs
 from orchestrator.storage.stats import Stats
 from orchestrator.storage.upkeep import Upkeep
-from orchestrator.telephony.client import RingCentral
-from orchestrator.telephony.wire import GROUPS
 from workers import metrics
 from workers.cancel import cancel
 from workers.context import KEY, Ahead, Work
@@ -26,6 +35,8 @@ from workers.deliver import KEY as DELIVERING
 from workers.deliver import deliver
 from workers.delivering import delivering_with, dispatcher_with
 from workers.follow import Follower
+from workers.listening import Loop, listening, reliance_with
+from workers.permissions import Permissions
 from workers.place import place
 from workers.probes import serving
 from workers.queue import Wake, WokenWorker
@@ -40,9 +51,6 @@ _END_S = 2.0
 _JOB_TIMEOUT_S = 120
 _LOOK_MARGIN_S = 5
 
-Loop = tuple[Callable[[], Coroutine[Any, Any, None]], Callable[[], None]]
-"""What runs until it is told to stop, and what tells it."""
-
 
 async def run(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT, then finishes what is under way and returns.
@@ -53,30 +61,27 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(backend(settings, WORKER))
         parts.store.told = metrics.changed
-        upstream = await stack.enter_async_context(
-            ringcentral(settings, parts.commands, metrics.PROCESS.upstream)
+        ways = await stack.enter_async_context(
+            upstream(settings, parts.commands, metrics.PROCESS.upstream)
         )
-        work = _work_with(settings, parts, upstream)
+        work = _work_with(settings, parts, ways)
         wake = Wake(parts.blocking)
         worker = _arq_worker(settings, parts, work, wake)
-        follower = Follower(work, round((settings.upstream_timeout + _LOOK_MARGIN_S) * 1000))
+        follower = _follower(settings, work, wake)
         sweeper = Sweeper(work)
         dispatcher = dispatcher_with(parts)
-        reporter = Reporter(
-            Stats(parts.commands),
-            now,
-            lambda: {"jobs": worker.job_counter, "looks": follower.under_way},
-            tuple((CREDENTIAL, group) for group in GROUPS),
-        )
+        reporter = _reporter(parts, worker, follower)
         probes = serving(settings, parts.is_alive, lambda: reporter.is_draining)
         await stack.enter_async_context(probes)
         await stack.enter_async_context(reporter.reporting())
+        await stack.enter_async_context(preflight(settings, parts.commands, metrics.PROCESS, ways))
         loops = [
             (worker.async_run, worker.stop),
             (sweeper.run, sweeper.stop),
             (follower.run, follower.stop),
             (dispatcher.run, dispatcher.stop),
             (wake.listen, wake.stop),
+            *await stack.enter_async_context(listening(settings, parts, ways)),
         ]
         await _until_drained(loops, reporter, stopped)
 
@@ -89,19 +94,33 @@ def _stopped_by_signals() -> asyncio.Event:
     return stopped
 
 
-def _work_with(settings: Settings, parts: Backend, upstream: RingCentral) -> Work:
+def _work_with(settings: Settings, parts: Backend, ways: Upstream) -> Work:
+    secret = pair_secret(settings)
     return Work(
         store=parts.store,
         ahead=Ahead(parts.store),
         looks=Looks(parts.commands),
         upkeep=Upkeep(parts.commands),
-        pairs=Pairs(parts.commands, pair_secret(settings)),
-        upstream=upstream,
+        pairs=Pairs(parts.commands, secret),
+        fleet=ways.fleet,
+        book=ways.book,
+        budget=ways.budget,
+        lanes=Lanes(parts.commands, ways.budget),
+        lines=Lines(parts.commands, secret, line_rules(settings)),
+        glances=Glances(parts.commands),
+        evidence=EvidenceBook(parts.commands),
+        permissions=Permissions(),
+        reliance=reliance_with(settings, parts, ways),
         clock=now,
-        credential=CREDENTIAL,
         factor=settings.cadence_factor,
         longest_call=settings.longest_call * 1000,
     )
+
+
+def _follower(settings: Settings, work: Work, wake: Wake) -> Follower:
+    follower = Follower(work, round((settings.upstream_timeout + _LOOK_MARGIN_S) * 1000))
+    wake.on_look = follower.nudge
+    return follower
 
 
 def _arq_worker(settings: Settings, parts: Backend, work: Work, wake: Wake) -> WokenWorker:
@@ -114,6 +133,13 @@ def _arq_worker(settings: Settings, parts: Backend, work: Work, wake: Wake) -> W
         max_jobs=settings.worker_jobs,
         job_timeout=_JOB_TIMEOUT_S,
     )
+
+
+def _reporter(parts: Backend, worker: WokenWorker, follower: Follower) -> Reporter:
+    def load() -> dict[str, int]:
+        return {"jobs": worker.job_counter, "looks": follower.under_way}
+
+    return Reporter(Stats(parts.commands), now, load)
 
 
 async def _until_drained(loops: list[Loop], reporter: Reporter, stopped: asyncio.Event) -> None:

@@ -1,8 +1,9 @@
 """Placing: RingCentral is asked at most once for a call, whatever dies.
 
-    ready ──▶ fence (queued → placing, gate open, in one script) ──▶ POST ──▶ record
+    ready ──▶ turn (the budget pays) ──▶ fence (queued → placing, gate open) ──▶ POST ──▶ record
 
-What may fail without harm is done before the fence: a connection is open and a token at hand. From
+What may fail without harm is done before the fence: a connection is open, a token at hand, the
+call's turn has come and its request is paid for. From
 the fence on, the call is this worker's: the answer is written with the fence's token, and where no
 answer comes the call is made `unconfirmed` and never asked for again. The fence is given back only
 where RingCentral provably did nothing.
@@ -18,6 +19,7 @@ from uuid import uuid4
 import structlog
 
 from orchestrator.domain import calls
+from orchestrator.domain.budget import Payment
 from orchestrator.domain.calls import Call, Change, Reason
 from orchestrator.domain.errors import (
     Retryable,
@@ -30,6 +32,7 @@ from orchestrator.domain.errors import (
 from orchestrator.domain.words import Outcome, State
 from orchestrator.storage import keys
 from orchestrator.storage.calls import Decide
+from orchestrator.storage.lanes import Waiting
 from orchestrator.storage.records import Record
 from orchestrator.telephony.answers import Placed
 from workers.context import Work, again_in, work_of
@@ -41,6 +44,11 @@ FENCE_IS_FRESH_S = 3.0
 the call may be taken for lost by now."""
 
 _LOOK_AGAIN_S = 1.0
+_LINE_AGAIN_S = 0.5
+_NEXT_ONES = 3
+_NEXT_ONES_LOOK_S = 5.0
+"""The first of a lane look again this often at least: their turn may come earlier than was said."""
+
 _WRITE_FOR_S = 60.0
 
 
@@ -57,6 +65,7 @@ async def place(ctx: dict[Any, Any], call_id: str) -> None:
         return
     if work.clock() >= call.expires_at:
         await work.store.change(record, lambda now: calls.expired(now, work.clock()))
+        await work.lanes.leave(call.id, call.credential)
         return
     if request is None:
         reason = Reason("request_lost", "What RingCentral was to be asked is not in Redis.")
@@ -66,34 +75,59 @@ async def place(ctx: dict[Any, Any], call_id: str) -> None:
 
 
 async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
-    call = record.call
+    call, asked_as = record.call, work.book.named(record.call.credential)
     try:
-        await work.upstream.ready()
-        fence = await _fenced(work, record, request)
+        await work.upstream(call).ready()
+        payment = await _turn(work, record, request)
+        fence = await _fenced(work, record, payment)
     except StorageUnavailable:
         raise
     except Retryable as error:
         raise again_in(_wait(work, call, error.retry_after)) from error
     except UpstreamRefused as refusal:
+        # It may have been added or replaced since this process last looked.
+        await work.book.refresh()
+        if work.book.named(call.credential) != asked_as:
+            raise again_in(0) from refusal
         await _end(work, record, Outcome.BLOCKED, Reason(refusal.error_code, refusal.detail))
         return
     if fence is not None:
-        await _ask(work, fence, request)
+        await _ask(work, fence, request, payment)
 
 
-async def _fenced(work: Work, record: Record, request: dict[str, Any]) -> Record | None:
+async def _turn(work: Work, record: Record, request: dict[str, Any]) -> Payment:
+    """The payment for the call's request, once it is its turn; UpstreamGated until then."""
+    call, payer = record.call, work.book.payer_named(record.call.credential)
+    entering = work.lanes.enter(call.id, call.accepted_at, payer, str(record.revision))
+    noting = work.pairs.note(call.id, request["to"]["phoneNumber"], work.clock())
+    turn, _ = await asyncio.gather(entering, noting)
+    if isinstance(turn, Waiting):
+        wait = min(turn.seconds, _NEXT_ONES_LOOK_S) if turn.ahead < _NEXT_ONES else turn.seconds
+        raise UpstreamGated("RingCentral's rate limit is spent.", wait)
+    if not await work.lines.held(call, payer, request):
+        await work.budget.refund(turn)
+        raise UpstreamGated("A phone or a line of this call is engaged.", _LINE_AGAIN_S)
+    return turn
+
+
+async def _fenced(work: Work, record: Record, payment: Payment) -> Record | None:
+    """The call with its fence, written now; None, and the payment refunded, where there is none."""
     token = uuid4().hex
     began = time.monotonic()
-    _, written = await asyncio.gather(
-        work.pairs.note(record.call.id, request["to"]["phoneNumber"], work.clock()),
-        work.store.change(
+    try:
+        written = await work.store.change(
             record,
             lambda call: calls.placing(call, work.clock(), token),
-            obey_gate=keys.gate(work.credential, "heavy"),
-        ),
-    )
+            obey_gate=keys.gate(payment.payer.credential, payment.group),
+        )
+    except UpstreamGated:
+        await work.budget.refund(payment)
+        raise
     call = written.record.call
     if call.fence != token:
+        if not call.fence:
+            # Another run of this job, at the same revision, would have paid by the same name.
+            await work.budget.refund(payment)
         if call.may_be_placed:
             await work.store.change(written.record, lambda now: calls.expired(now, work.clock()))
         return None
@@ -102,15 +136,17 @@ async def _fenced(work: Work, record: Record, request: dict[str, Any]) -> Record
         await work.store.change(
             written.record, lambda now: calls.released(now, work.clock(), token)
         )
+        await work.budget.refund(payment)
         raise again_in(0.1)
     return written.record
 
 
-async def _ask(work: Work, record: Record, request: dict[str, Any]) -> None:
+async def _ask(work: Work, record: Record, request: dict[str, Any], payment: Payment) -> None:
     call = record.call
     answer: Placed | RingOutError
     try:
-        answer = await work.upstream.make(call.account_id, call.extension_id, request)
+        upstream = work.upstream(call)
+        answer = await upstream.make(call.account_id, call.extension_id, request, payment)
     except RingOutError as error:
         answer = error
     await _write_down(work, record, _decision(work, call.fence, answer))
@@ -157,6 +193,7 @@ async def _end(work: Work, record: Record, outcome: Outcome, reason: Reason) -> 
         return calls.ended(call, work.clock(), outcome, reason) if is_free else None
 
     await work.store.change(record, decide)
+    await work.lanes.leave(record.call.id, record.call.credential)
 
 
 def _wait(work: Work, call: Call, seconds: float) -> float:

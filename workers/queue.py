@@ -10,6 +10,7 @@ is different, and why (measured on arq 0.28):
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -36,6 +37,7 @@ _FALLBACK_S = 0.5
 _AFTER_A_FAULT_S = 0.3
 _LAST_WORD_S = 0.5
 _AGAIN_S = 0.2
+_LOOK = b"look"
 _MOST_TRIES = 1_000_000
 
 
@@ -51,6 +53,8 @@ class Wake:
 
     def __init__(self, redis: Redis) -> None:
         self.event = asyncio.Event()
+        self.on_look: Callable[[], None] = self.event.set
+        """Called where a look was made due."""
         self._redis = redis
         self._stopped = asyncio.Event()
 
@@ -80,7 +84,12 @@ class Wake:
         async with self._redis.pubsub() as channel:
             await channel.subscribe(keys.WAKE)
             while True:
-                if await channel.get_message(timeout=5.0) is not None:
+                message = await channel.get_message(timeout=5.0)
+                if message is None:
+                    continue
+                if message["data"] == _LOOK:
+                    self.on_look()
+                else:
                     self.event.set()
 
 

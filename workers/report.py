@@ -18,7 +18,6 @@ from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.storage.stats import Stats, Worker
 from workers import metrics
-from workers.house_metrics import Bucket
 
 EVERY_S = 5.0
 _LEASE_MS = 7_500
@@ -35,9 +34,8 @@ class Reporter:
         stats: Stats,
         clock: Clock,
         load: Callable[[], dict[str, int]],
-        buckets: tuple[Bucket, ...],
     ) -> None:
-        self._stats, self._clock, self._load, self._buckets = stats, clock, load, buckets
+        self._stats, self._clock, self._load = stats, clock, load
         host = f"{socket.gethostname()}:{os.getpid()}"
         self._worker = Worker(f"worker_{uuid4().hex[:16]}", host, __version__, clock())
         self._nudged = asyncio.Event()
@@ -78,6 +76,6 @@ class Reporter:
         load = {**self._load(), "draining": draining}
         await self._stats.beat(self._worker, self._clock(), load)
         if await self._stats.may_count(self._worker.id, _LEASE_MS):
-            await self._stats.count(self._buckets)
+            await self._stats.count()
         stats, totals = await asyncio.gather(self._stats.read(), self._stats.totals())
-        metrics.HOUSE.tell(stats, totals, self._buckets)
+        metrics.HOUSE.tell(stats, totals)

@@ -58,6 +58,8 @@ class Sweeper:
         await self._live_calls()
         async for record in self._all_in(State.UNCONFIRMED):
             await self._ensure(Kind.RECONCILE, record.call)
+            if record.call.cancel_pending and record.call.can_be_ended:
+                await self._ensure(Kind.CANCEL, record.call)
         work = self._work
         options = work.store.options
         await work.upkeep.trim(work.clock() - options.live * 1000)
@@ -98,7 +100,7 @@ class Sweeper:
                     await self._ensure(Kind.RECONCILE, call)
                 elif await self._work.upkeep.ensure_look(call.id):
                     log.warning("look_was_missing", call=call.id)
-                if call.cancel_pending and call.delete_accepted_at is None and call.is_followed:
+                if call.cancel_pending and call.can_be_ended:
                     await self._ensure(Kind.CANCEL, call)
 
     async def _all_in(self, state: State) -> AsyncIterator[Record]:

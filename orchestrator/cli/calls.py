@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from orchestrator import settings
-from orchestrator.cli.ending import FAILED
+from orchestrator.cli.ending import FAILED, Ended
 from orchestrator.cli.processes import in_loop
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ ExpiresIn = Annotated[
 Prompt = Annotated[
     bool | None, typer.Option(help="Whether the caller must press 1 before the callee is rung.")
 ]
+CallbackUrl = Annotated[
+    str | None, typer.Option("--callback-url", help="Where this call's events are sent, signed.")
+]
 Reference = Annotated[str | None, typer.Option(help="Shown with the call everywhere.")]
 Key = Annotated[str | None, typer.Option(help="An idempotency key: the same key is the same call.")]
 Wait = Annotated[
@@ -60,6 +63,7 @@ def call(
     prompt: Prompt = None,
     reference: Reference = None,
     expires_in: ExpiresIn = None,
+    callback_url: CallbackUrl = None,
     key: Key = None,
     wait: Wait = False,
     as_json: AsJson = False,
@@ -71,12 +75,13 @@ def call(
         "playPrompt": prompt,
         "clientReference": reference,
         "expiresIn": expires_in,
+        "callbackUrl": callback_url,
     }
     body = {name: value for name, value in wish.items() if value is not None}
 
     async def work(client: "RestClient") -> "Call":
         placed = await client.call(body, key)
-        return await _followed(client, placed["id"], quiet=as_json) if wait else placed
+        return await _awaited(client, placed["id"], quiet=as_json) if wait else placed
 
     placed = asked(work)
     if as_json or not wait:
@@ -138,6 +143,14 @@ def asked(work: "Callable[[RestClient], Awaitable[Answer]]") -> Answer:
             return await work(client)
 
     return in_loop(ask())
+
+
+async def _awaited(client: "RestClient", call_id: str, *, quiet: bool) -> "Call":
+    """The call as it ended; Ended naming it where that cannot be known."""
+    try:
+        return await _followed(client, call_id, quiet=quiet)
+    except Ended as error:
+        raise Ended(f"{call_id} goes on: {error.reason}", error.code) from error
 
 
 async def _followed(

@@ -3,16 +3,14 @@
 import json
 from dataclasses import asdict
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from orchestrator import logs, settings
 from orchestrator.cli.ending import FAILED
 from orchestrator.cli.processes import in_loop
-
-if TYPE_CHECKING:
-    from orchestrator.cli.checks import Finding
+from orchestrator.domain.findings import Finding
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,6 +31,6 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
         raise typer.Exit(FAILED)
 
 
-def _line(finding: "Finding") -> str:
-    line = f"{finding.verdict:<5} {finding.about:<12} {finding.what}"
-    return f"{line}\n{'':<19}-> {finding.advice}" if finding.advice else line
+def _line(finding: Finding) -> str:
+    line = f"{finding.verdict:<5} {finding.about:<14} {finding.what}"
+    return f"{line}\n{'':<21}-> {finding.advice}" if finding.advice else line

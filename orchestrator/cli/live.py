@@ -60,7 +60,7 @@ def _legs(call: Call) -> Table:
         ("caller", "from", status["callerStatus"]),
         ("callee", "to", status["calleeStatus"]),
     ):
-        shown.add_row("  ", Text(name, "dim"), end_name(call[end]), *_leg(call, word))
+        shown.add_row("  ", Text(name, "dim"), Text(end_name(call[end])), *_leg(call, word))
     return shown
 
 
@@ -90,7 +90,8 @@ def board(calls: Iterable[Call], live: int, note: str, width: int) -> Renderable
     shown.add_column("call", no_wrap=True, style="dim", min_width=38)
     for call in calls:
         cells = _wide(call) if is_wide else (end_name(call["to"]),)
-        shown.add_row(_word(call), *cells, elapsed(call), call["id"])
+        texts = (Text(cell) for cell in (*cells, elapsed(call), call["id"]))
+        shown.add_row(_word(call), *texts)
     return Group(Text.assemble(f"{live} live", ("   Ctrl-C ends   ", "dim"), (note, "red")), shown)
 
 

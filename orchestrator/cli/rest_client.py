@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from secrets import token_hex
+from shlex import quote
 from typing import Any
 
 import aiohttp
@@ -49,9 +51,18 @@ class RestClient:
         self._base = base
 
     async def call(self, body: Mapping[str, Any], key: str | None) -> Call:
-        """Accepts a call."""
-        headers = {} if key is None else {"Idempotency-Key": json.dumps(key)}
-        reply = await self._ask("POST", self._base / _RING_OUTS, headers, body)
+        """Accepts a call; where the answer was lost, NoAnswer names the key to repeat it with."""
+        name = token_hex(8) if key is None else key
+        headers = {"Idempotency-Key": json.dumps(name)}
+        try:
+            reply = await self._ask("POST", self._base / _RING_OUTS, headers, body)
+        except NoAnswer as error:
+            if isinstance(error.__cause__, aiohttp.ClientConnectorError):
+                raise
+            raise NoAnswer(
+                f"{error.reason}; the call may have been accepted: the same command with "
+                f"--key {quote(name)} makes no second one"
+            ) from error
         return _call(reply.body)
 
     async def read(self, call_id: str, *, fresh: bool = False) -> Call:

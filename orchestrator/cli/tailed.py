@@ -42,22 +42,24 @@ async def as_lines(client: RestClient, *, wanted: Wanted, as_json: bool) -> None
 
 
 class _Reached:
-    """Where to go on from, and since when nothing was heard."""
+    """Where to go on from, and since when nobody answers."""
 
     def __init__(self, since: str) -> None:
         self.id = since
-        self._heard: float | None = None
+        self._was_heard = False
+        self._away_since: float | None = None
 
     def note(self, event: Told) -> None:
         """An event was received."""
         self.id = event.id or self.id
-        self._heard = asyncio.get_running_loop().time()
+        self._was_heard, self._away_since = True, None
 
-    @property
     def is_lost(self) -> bool:
-        """Whether there is no use in asking again."""
+        """Nobody answered: whether there is no use in asking again."""
         now = asyncio.get_running_loop().time()
-        return self._heard is None or now - self._heard > _GIVE_UP_S
+        if self._away_since is None:
+            self._away_since = now
+        return not self._was_heard or now - self._away_since > _GIVE_UP_S
 
 
 async def _events(client: RestClient, wanted: Wanted) -> AsyncIterator[Told]:
@@ -72,7 +74,7 @@ async def _events(client: RestClient, wanted: Wanted) -> AsyncIterator[Told]:
             if wanted.call_id is not None and await _has_ended(client, wanted.call_id):
                 return
         except NoAnswer:
-            if reached.is_lost:
+            if reached.is_lost():
                 raise
         await asyncio.sleep(_PAUSE_S)
 

@@ -15,6 +15,8 @@ from typing import Literal
 
 import aiohttp
 
+from orchestrator.delivery.bounded import AnswerTooLong, BoundedConnector
+from orchestrator.delivery.names import Names
 from orchestrator.delivery.targets import TargetRefused, Targets, guarded
 
 MOST_READ = 64 * 1024
@@ -53,11 +55,15 @@ class Sender:
         self._targets = targets
         self._user_agent = user_agent
         self._timeout = timeout
+        self._names = Names()
 
     async def send(self, url: str, signed: Mapping[str, str], body: bytes, now: int) -> Attempt:
         """POSTs `body`; never raises for what a receiver or the network does."""
-        connector = aiohttp.TCPConnector(
-            socket_factory=guarded(self._targets), force_close=True, use_dns_cache=False
+        connector = BoundedConnector(
+            socket_factory=guarded(self._targets),
+            resolver=self._names,
+            force_close=True,
+            use_dns_cache=False,
         )
         try:
             async with (
@@ -95,8 +101,7 @@ class Sender:
             status = response.status
             failure = _judged(status)
             if failure is None and not await _ends(response):
-                message = f"The answer's body has more than {MOST_READ // 1024} KiB."
-                failure = Failure("response_too_long", message)
+                failure = _TOO_LONG
             after = None if failure is None else _retry_after(response.headers, now)
             response.close()
             return Attempt(failure, status, after)
@@ -122,7 +127,7 @@ async def _ends(response: aiohttp.ClientResponse) -> bool:
 def _retry_after(headers: Mapping[str, str], now: int) -> float | None:
     """Seconds; given as such or as a date (RFC 9110, 10.2.3)."""
     text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdecimal() and len(text) < 10:
+    if text.isascii() and text.isdecimal():
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
@@ -133,8 +138,10 @@ def _retry_after(headers: Mapping[str, str], now: int) -> float | None:
     return max(0.0, moment.timestamp() - now / 1000)
 
 
+_TOO_LONG = Failure("response_too_long", f"The answer has more than {MOST_READ // 1024} KiB.")
 _FAILURES: tuple[tuple[type[Exception], Failure], ...] = (
     (TargetRefused, Failure("target_not_allowed", "The host leads to an address not allowed.")),
+    (AnswerTooLong, _TOO_LONG),
     (aiohttp.ClientSSLError, Failure("tls", "No trusted TLS connection could be made.")),
     (ConnectionRefusedError, Failure("refused", "The connection was refused.")),
     (

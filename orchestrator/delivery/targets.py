@@ -61,6 +61,10 @@ _NEVER_PUBLIC = _networks(
 an IPv4 address that a router may unwrap (mapped, translated, NAT64, 6to4, Teredo)."""
 
 
+_ROUTED = ipaddress.IPv6Network("2000::/3")
+"""What of IPv6 is given out to be routed; the rest that is not named above is nobody's."""
+
+
 class TargetRefused(OSError):
     """The address that a name led to is none to send a webhook to."""
 
@@ -77,7 +81,7 @@ def is_allowed(address: str, targets: Targets) -> bool:
         return False
     if _is_in(known, _PRIVATE):
         return targets == "private"
-    return known.is_global
+    return known.is_global and (known.version == 4 or known in _ROUTED)
 
 
 def _is_in(address: Address, networks: tuple[Network, ...]) -> bool:

@@ -23,6 +23,7 @@ CANCEL_VERIFY_MS = 5_000
 the guide contradicts itself on whether DELETE works once the first leg has answered."""
 
 _HUNG_UP_BY_US = frozenset({Outcome.REJECTED, Outcome.NO_ANSWER, Outcome.FAILED})
+_STOPPED = _HUNG_UP_BY_US | {Outcome.COMPLETED}
 _LEG_STEPS = {Leg.UNCLEAR: 0, Leg.TRYING: 0, Leg.ANSWERED: 1}
 _LEG_OVER = 2
 
@@ -48,6 +49,9 @@ class Reason:
     message: str
 
 
+_HUNG_UP = Reason("hung_up", "RingCentral was asked to end the call's telephony session, and did.")
+
+
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """A wish to cancel, and what came of it (None while that is not known)."""
@@ -62,7 +66,9 @@ class Call:
     for a ring-out that was not made here.
 
     The last group is ours and never shown: `fence` is the token of the worker that holds the
-    right to ask RingCentral, empty when nobody does.
+    right to ask RingCentral, empty when nobody does; `credential` names whom RingCentral is asked
+    as; `hung_up_at` is when RingCentral agreed to end its telephony session, `read_at` when its
+    status was last read, `sighting` what presence last said of it.
     """
 
     id: str
@@ -92,8 +98,12 @@ class Call:
     refusal_status: int | None = None
     cannot_reach_since: int | None = None
     delete_accepted_at: int | None = None
+    hung_up_at: int | None = None
     vanished_at: int | None = None
     has_callback: bool = False
+    credential: str = "default"
+    read_at: int | None = None
+    sighting: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -110,6 +120,13 @@ class Call:
         """Whether RingCentral can be asked how this call is doing."""
         is_live = self.state in (State.RINGING, State.CONNECTED)
         return is_live and self.ringout_id is not None and self.vanished_at is None
+
+    @property
+    def can_be_ended(self) -> bool:
+        """Whether RingCentral can be asked to end this call, and has not agreed to."""
+        is_known = self.state is State.UNCONFIRMED and self.session_id is not None
+        has_agreed = self.delete_accepted_at is not None or self.hung_up_at is not None
+        return (self.is_followed or is_known) and not has_agreed
 
     @property
     def cancel_pending(self) -> bool:
@@ -135,9 +152,10 @@ def _moved(call: Call, **fields: object) -> Change:
 def _ended(
     call: Call, now: int, outcome: Outcome, reason: Reason | None, **fields: object
 ) -> Change:
-    if call.delete_accepted_at is not None and call.connected_at is None:
-        outcome = Outcome.CANCELLED if outcome in _HUNG_UP_BY_US else outcome
-        reason = None if outcome is Outcome.CANCELLED else reason
+    was_deleted = call.delete_accepted_at is not None and call.connected_at is None
+    was_hung_up = call.hung_up_at is not None and call.cancel_pending
+    if (was_deleted and outcome in _HUNG_UP_BY_US) or (was_hung_up and outcome in _STOPPED):
+        outcome, reason = Outcome.CANCELLED, _HUNG_UP if was_hung_up else None
     cancel = call.cancel
     if cancel is not None and cancel.outcome is None:
         settled = {
@@ -268,7 +286,7 @@ def observed(call: Call, reading: Reading, asked_at: int, now: int) -> Change | 
         return None
     if said.gone:
         return vanished(call, now)
-    call = replace(call, observed_at=now)
+    call = replace(call, observed_at=now, read_at=now)
     if said.over_with is not None:
         reason = Reason(said.code, said.message or "") if said.code else None
         return _ended(call, now, said.over_with, reason, status=reading)
@@ -283,10 +301,9 @@ def observed(call: Call, reading: Reading, asked_at: int, now: int) -> Change | 
 def _went_on(call: Call, reading: Reading, state: State, now: int) -> Change:
     connected_at = call.connected_at or (now if state is State.CONNECTED else None)
     cancel = call.cancel
-    accepted_at = call.delete_accepted_at
-    if cancel is not None and cancel.outcome is None and accepted_at is not None:
-        went_on = state is State.CONNECTED or now - accepted_at >= CANCEL_VERIFY_MS
-        cancel = replace(cancel, outcome=CancelOutcome.TOO_LATE) if went_on else cancel
+    asked_at = max(call.delete_accepted_at or 0, call.hung_up_at or 0)
+    if call.cancel_pending and asked_at and now - asked_at >= CANCEL_VERIFY_MS:
+        cancel = replace(cancel, outcome=CancelOutcome.TOO_LATE) if cancel else None
     if (state, reading, cancel) == (call.state, call.status, call.cancel):
         return Change(call, None)
     return _moved(call, state=state, status=reading, connected_at=connected_at, cancel=cancel)
@@ -295,12 +312,14 @@ def _went_on(call: Call, reading: Reading, state: State, now: int) -> Change:
 def vanished(call: Call, now: int) -> Change | None:
     """RingCentral no longer knows the ring-out: it is over, and how is not known.
 
-    Only a call whose cancel RingCentral has accepted, and that nobody had answered by then, is
-    ended here and now; any other is left to the reconciliation.
+    Only a call whose cancel RingCentral has accepted, and that nobody had answered by then or whose
+    session it agreed to end, is ended here and now; any other is left to the reconciliation.
     """
     if call.is_over or call.vanished_at is not None:
         return None
     call = replace(call, observed_at=now, vanished_at=now)
+    if call.hung_up_at is not None and call.cancel_pending:
+        return _ended(call, now, Outcome.CANCELLED, _HUNG_UP)
     if call.delete_accepted_at is not None and call.connected_at is None:
         return _ended(call, now, Outcome.CANCELLED, None)
     return Change(call, None)
@@ -338,6 +357,14 @@ def session_found(call: Call, now: int, session_id: str) -> Change | None:
     if call.is_over:
         return None
     return Change(replace(call, session_id=session_id, observed_at=now), None)
+
+
+def sighted(call: Call, now: int, session_id: str, status: str) -> Change | None:
+    """The extension's presence shows that the call goes on, and RingCentral's word for it."""
+    if not call.is_followed:
+        return None
+    known = call.session_id or session_id
+    return Change(replace(call, session_id=known, sighting=status, observed_at=now), None)
 
 
 def reappeared(call: Call, reading: Reading, asked_at: int, now: int) -> Change | None:

@@ -43,7 +43,7 @@ class Outcome(StrEnum):
     NO_ANSWER = "no_answer"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
-    """Withdrawn by its owner, before or while it rang."""
+    """Withdrawn by its owner: before it was placed, while it rang, or by ending its session."""
     EXPIRED = "expired"
     """Not placed in time, and so never placed."""
     BLOCKED = "blocked"

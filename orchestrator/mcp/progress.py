@@ -44,10 +44,13 @@ class Progress:
 
     async def _follow(self, call: Snapshot, report: Report) -> None:
         stream = self.follower.one(call.id, None, partial(self._present, call))
+        reached = 0.0
         async with aclosing(stream):
             async for items in stream:
                 for sequence, sentence in _sentences(items):
-                    await report(sequence, sentence)
+                    if sequence > reached:
+                        await report(sequence, sentence)
+                        reached = sequence
 
     async def _present(self, call: Snapshot) -> Snapshot:
         return await self.service.known(call.account_id, call.extension_id, call.id)

@@ -24,11 +24,15 @@ from mcp.types import (
     SubscriptionsListenResult,
 )
 
+from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.service import CallService
+from orchestrator.storage.feed import Subscription
 
 CALL_URI = "ringout://calls/"
 MOST_STREAMS = 512
 MOST_CALLS = 100
+_LATER = "No further stream is opened now; try again later"
+_QUIET_S = 60.0
 
 
 class _StreamBus:
@@ -55,7 +59,7 @@ class Subscriptions:
     """Serves `subscriptions/listen`; `is_draining` once `close` was called."""
 
     def __init__(self, service: CallService, shared: SubscriptionBus) -> None:
-        self._service = service
+        self._feed = service.feed
         self._shared = shared
         self._streams: set[ListenHandler] = set()
         self.is_draining = False
@@ -67,12 +71,14 @@ class Subscriptions:
         uris = frozenset(params.notifications.resource_subscriptions or ())
         if len(uris) > MOST_CALLS:
             raise MCPError(INVALID_PARAMS, f"At most {MOST_CALLS} resources may be watched at once")
+        await self._ready()
         if self.is_draining or len(self._streams) >= MOST_STREAMS:
-            raise MCPError(INTERNAL_ERROR, "No further stream is opened now; try again later")
+            raise MCPError(INTERNAL_ERROR, _LATER)
         bus = _StreamBus(self._shared)
         stream = ListenHandler(bus)
         calls = [uri for uri in uris if uri.startswith(CALL_URI)]
-        watching = [asyncio.create_task(self._watch(uri, bus)) for uri in calls]
+        tails = {uri: self._feed.subscribed(uri.removeprefix(CALL_URI)) for uri in calls}
+        watching = [asyncio.create_task(_watch(uri, tail, bus)) for uri, tail in tails.items()]
         self._streams.add(stream)
         try:
             return await stream(ctx, params)
@@ -80,16 +86,25 @@ class Subscriptions:
             self._streams.discard(stream)
             for task in watching:
                 task.cancel()
+            for tail in tails.values():
+                tail.close()
 
-    async def _watch(self, uri: str, bus: _StreamBus) -> None:
-        async with self._service.feed.watching(uri.removeprefix(CALL_URI)) as changed:
-            while True:
-                await changed.wait()
-                changed.clear()
-                await bus.publish(ResourceUpdated(uri))
+    async def _ready(self) -> None:
+        """Returns once no change can be missed from then on."""
+        try:
+            await self._feed.ready()
+        except StorageUnavailable as error:
+            raise MCPError(INTERNAL_ERROR, f"{error.detail} {_LATER}") from error
 
     def close(self) -> None:
         """Ends every stream with its closing frame, and opens no other."""
         self.is_draining = True
         for stream in tuple(self._streams):
             stream.close()
+
+
+async def _watch(uri: str, tail: Subscription, bus: SubscriptionBus) -> None:
+    """Tells of each change, and of a gap in what is known of them, until the tail ends."""
+    while not tail.is_over:
+        if await tail.taken(_QUIET_S):
+            await bus.publish(ResourceUpdated(uri))

@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from orchestrator.domain.errors import CallNotFound, FieldError, InvalidRequest
+from orchestrator.domain.verdicts import Source, Told
 from orchestrator.domain.words import State
 from orchestrator.rest.answers import json_answer
 from orchestrator.service.calls import CallService
 from orchestrator.service.models import RingOutId, StatusDocument
 from orchestrator.storage.events import Entry
+from orchestrator.storage.evidence import as_document
 from orchestrator.storage.stats import Stats
 from orchestrator.storage.timelines import Timelines
 
@@ -108,12 +110,30 @@ class TimelineEvent(_Model):
     status: StatusDocument
 
 
+class Evidence(_Model):
+    """What one of RingCentral's sources said when it was asked for a call: one whose answer was
+    lost, whose ring-out RingCentral no longer knows, or that was to be ended by its session."""
+
+    at: str
+    source: Source
+    since: int = Field(description="Milliseconds since RingCentral was asked for the call.")
+    found: int | None = Field(
+        description="Sessions that fit the call and are not provably another's; null: no answer."
+    )
+    doubtful: int = Field(description="Sessions that do not fit and cannot be excluded.")
+    fault: str | None = Field(description="Why there was no answer.")
+    session: str | None = Field(description="The session that was asked for, or is the call's.")
+    verdict: Told | None
+
+
 class TimelineDocument(_Model):
-    """A call's events in order; `complete` is false where some are no longer kept or found."""
+    """A call's events in order; `complete` is false where some are no longer kept or found. The
+    evidence is in order too, and holds 50 entries at most."""
 
     id: str
     events: list[TimelineEvent]
     complete: bool
+    evidence: list[Evidence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +160,11 @@ class ConsoleRoutes:
         call = (await self.service.read("~", "~", _call_id(request))).snapshot
         timeline = await self.timelines.of(call)
         events = [_event(entry) for entry in timeline.events]
-        return _answer(TimelineDocument(id=call.id, events=events, complete=timeline.complete))
+        evidence = [Evidence.model_validate(as_document(one)) for one in timeline.evidence]
+        document = TimelineDocument(
+            id=call.id, events=events, complete=timeline.complete, evidence=evidence
+        )
+        return _answer(document)
 
 
 def _call_id(request: web.Request) -> str:

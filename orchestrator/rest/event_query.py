@@ -70,7 +70,7 @@ class EventQuery(OneQuery):
 
         def is_wanted(entry: Entry) -> bool:
             fields = entry.fields
-            if types and fields["type"] not in types:
+            if not fields["type"] or (types and fields["type"] not in types):
                 return False
             return all(fields.get(name) == value for name, value in wanted)
 

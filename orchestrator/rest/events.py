@@ -14,7 +14,9 @@ from orchestrator.rest.spellings import Spelling
 from orchestrator.rest.streams import Source, Streams
 from orchestrator.rest.waits import Waits
 from orchestrator.service.calls import CallService
-from orchestrator.storage.following import Follower, Told
+from orchestrator.storage.events import Place
+from orchestrator.storage.following import Find, Follower, Told, Wants
+from orchestrator.storage.records import Snapshot
 
 PATH = "/v1/events"
 SUFFIX = "/events"
@@ -34,9 +36,15 @@ class EventRoutes:
         """Every event that meets the filters."""
         query = event_query(request)
         start = since(request, query)
-        if (refusal := self._refusal()) is not None:
-            return refusal
-        stream = self.follower.all(start, query.wants(), partial(self.streams.drop, request))
+        with self.streams.seat(request) as is_free:
+            if (refusal := self._refusal(is_free=is_free)) is not None:
+                return refusal
+            return await self._all(request, start, query.wants())
+
+    async def _all(
+        self, request: web.Request, start: Place | None, wants: Wants
+    ) -> web.StreamResponse:
+        stream = self.follower.all(start, wants, partial(self.streams.drop, request))
         async with aclosing(stream):
             first = await anext(stream)
             place = self.follower.feed.place if start is None else None
@@ -48,9 +56,15 @@ class EventRoutes:
         account, extension, ringout_id = spelling.ids(request)
         start = since(request, one_query(request))
         call = await self.service.known(account, extension, ringout_id)
-        if (refusal := self._refusal()) is not None:
-            return refusal
         find = partial(self.service.known, account, extension, call.id)
+        with self.streams.seat(request) as is_free:
+            if (refusal := self._refusal(is_free=is_free)) is not None:
+                return refusal
+            return await self._one(request, start, call, find)
+
+    async def _one(
+        self, request: web.Request, start: Place | None, call: Snapshot, find: Find
+    ) -> web.StreamResponse:
         stream = self.follower.one(call.id, start, find, partial(self.streams.drop, request))
         async with aclosing(stream):
             if call.state is not State.ENDED:
@@ -60,10 +74,10 @@ class EventRoutes:
                 return web.Response(status=204, headers=SAFE)
             return await self.streams.serve(request, kept, _nothing(), None)
 
-    def _refusal(self) -> web.Response | None:
+    def _refusal(self, *, is_free: bool) -> web.Response | None:
         if self.waits.draining:
             return problem(503, "not_ready", "This process ends: ask another.", headers=_RETRY)
-        if self.streams.are_full:
+        if not is_free:
             detail = "This process has as many open streams as it may: ask again, or another."
             return problem(503, "too_many_streams", detail, headers=_RETRY)
         return None

@@ -6,6 +6,7 @@ from typing import Any
 from openapi_pydantic.v3.v3_1 import Components, Contact, Info, License, OpenAPI, Server, Tag
 
 from orchestrator import __version__
+from orchestrator.rest import openapi_told
 from orchestrator.rest.openapi_parts import HEADERS, PARAMETERS, schemas
 from orchestrator.rest.openapi_paths import TAGS, paths
 
@@ -35,8 +36,11 @@ def document() -> dict[str, Any]:
         servers=[Server(url="/", description="The server that this document came from.")],
         tags=[Tag(name=name, description=text) for name, text in TAGS.items()],
         paths=paths(),
+        webhooks=openapi_told.webhooks(),
         components=Components(
-            schemas=schemas(), headers=dict(HEADERS), parameters=dict(PARAMETERS)
+            schemas={**schemas(), **openapi_told.schemas()},
+            headers=dict(HEADERS),
+            parameters={**PARAMETERS, **openapi_told.HEADERS},
         ),
     )
     return described.model_dump(mode="json", by_alias=True, exclude_unset=True)

@@ -26,9 +26,10 @@ def paths() -> dict[str, PathItem]:
             "readtimeline",
             "Calls",
             "A call's time line",
-            "The events of one call in order, found in the stream from its acceptance on; only "
-            "calls that were placed here have one.",
-            ("The events.", "TimelineDocument"),
+            "The events of one call in order, found in the stream from its acceptance on, and the "
+            "evidence that was gathered where RingCentral's answer was lost; only calls that were "
+            "placed here have one.",
+            ("The events and the evidence.", "TimelineDocument"),
             ("invalid_field", "call_not_found"),
             parameters=[_call_id()],
         ),

@@ -15,7 +15,14 @@ from openapi_pydantic.v3.v3_1 import (
     Schema,
 )
 
-from orchestrator.rest import listing, openapi_console, openapi_events, openapi_webhooks
+from orchestrator.rest import (
+    listing,
+    openapi_console,
+    openapi_events,
+    openapi_notifications,
+    openapi_told,
+    openapi_webhooks,
+)
 from orchestrator.rest.openapi_parts import (
     JSON,
     file_parameter,
@@ -58,6 +65,7 @@ _BODY_EXAMPLES: Mapping[str, Any] = {
             "country": {"id": "1"},
             "clientReference": "order 4711",
             "expiresIn": 30,
+            "callbackUrl": "https://example.com/hooks/call",
         },
     },
 }
@@ -86,7 +94,8 @@ def paths() -> dict[str, PathItem]:
         )
     found[listing.PATH] = PathItem(get=_list())
     more = {**openapi_console.paths(), **openapi_events.paths(), **openapi_webhooks.paths()}
-    return {**found, **more, **_operations(), **_pages()}
+    heard = openapi_notifications.paths()
+    return {**found, **more, **_operations(), **heard, **_pages()}
 
 
 def _operation(name: str, tag: str, summary: str, description: str, **parts: Any) -> Operation:
@@ -129,6 +138,7 @@ def _create(spelling: Spelling) -> Operation:
         "with the call as it is. A call is placed at most once." + _alias_note(spelling),
         parameters=_parameters("Prefer", "IdempotencyKey"),
         requestBody=_wish(),
+        callbacks=openapi_told.callbacks(spelling.suffix),
         responses={
             "200": response(waited, _CALL, headers),
             "202": response(accepted, _CALL, [*headers, "Retry-After"], links=links),

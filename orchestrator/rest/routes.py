@@ -5,7 +5,16 @@ from functools import partial
 
 from aiohttp import web
 
-from orchestrator.rest import console, docs, events, health, listing, openapi, pages
+from orchestrator.rest import (
+    console,
+    docs,
+    events,
+    health,
+    listing,
+    notifications,
+    openapi,
+    pages,
+)
 from orchestrator.rest.calls import CallRoutes
 from orchestrator.rest.events import EventRoutes
 from orchestrator.rest.metrics import Metrics
@@ -24,6 +33,7 @@ from orchestrator.rest.waits import Waits
 from orchestrator.rest.webhooks import WebhookRoutes
 from orchestrator.runtime import FrontEnd
 from orchestrator.storage.events import EventLog
+from orchestrator.storage.evidence import EvidenceBook
 from orchestrator.storage.following import Follower
 from orchestrator.storage.stats import Stats
 from orchestrator.storage.timelines import Timelines
@@ -37,6 +47,7 @@ def table(
         *_calls(parts, waits),
         *_events(parts, waits, streams),
         *WebhookRoutes(parts.webhooks).table(),
+        *_notifications(parts),
         *_probes(parts, waits, metrics),
         *_console(parts),
         *_pages(),
@@ -57,7 +68,8 @@ def _calls(parts: FrontEnd, waits: Waits) -> list[web.AbstractRouteDef]:
 
 def _console(parts: FrontEnd) -> list[web.AbstractRouteDef]:
     commands = parts.backend.commands
-    routes = console.ConsoleRoutes(parts.service, Stats(commands), Timelines(EventLog(commands)))
+    timelines = Timelines(EventLog(commands), EvidenceBook(commands))
+    routes = console.ConsoleRoutes(parts.service, Stats(commands), timelines)
     return [
         web.get(console.STATS, routes.read_stats),
         web.get(console.TIMELINE, routes.read_timeline),
@@ -73,6 +85,11 @@ def _events(parts: FrontEnd, waits: Waits, streams: Streams) -> list[web.Abstrac
         web.get(events.PATH, handlers.all, allow_head=False),
         *(web.get(path, handler, allow_head=False) for path, handler in one.items()),
     ]
+
+
+def _notifications(parts: FrontEnd) -> list[web.AbstractRouteDef]:
+    routes = notifications.NotificationRoutes(parts.hears, parts.metrics.notified)
+    return [web.post(notifications.PATH, routes.hear)]
 
 
 def _probes(parts: FrontEnd, waits: Waits, metrics: Metrics) -> list[web.AbstractRouteDef]:

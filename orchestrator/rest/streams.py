@@ -6,8 +6,8 @@ take what it is sent is disconnected: it comes back with the id of the last even
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -54,6 +54,17 @@ class Streams:
         self._most = most
         self._open: dict[int, web.Request] = {}
 
+    @contextmanager
+    def seat(self, request: web.Request) -> Iterator[bool]:
+        """Whether there is room for one more; it is taken, from now until the context ends."""
+        is_free = not self.are_full
+        if is_free:
+            self._open[id(request)] = request
+        try:
+            yield is_free
+        finally:
+            self._open.pop(id(request), None)
+
     @property
     def count(self) -> int:
         """How many are open."""
@@ -71,7 +82,6 @@ class Streams:
     ) -> web.StreamResponse:
         """Sends `first` and then what `source` has, until it ends, the client leaves or the
         process ends. With `place`, that is where a client goes on that comes back at once."""
-        self._open[id(request)] = request
         self._metrics.streams.inc()
         try:
             async with sse_response(
@@ -91,7 +101,6 @@ class Streams:
             await _finished(request, response)
         finally:
             self._metrics.streams.dec()
-            del self._open[id(request)]
         return response
 
     def drop(self, request: web.Request) -> None:

@@ -19,6 +19,7 @@ from uuid_utils import uuid7
 
 from orchestrator.delivery.targets import Targets, checked_url
 from orchestrator.domain import calls
+from orchestrator.domain.budget import Payer
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import (
@@ -26,6 +27,8 @@ from orchestrator.domain.errors import (
     CallWithdrawn,
     FieldError,
     InvalidRequest,
+    StorageUnavailable,
+    UpstreamGated,
     UpstreamGone,
     UpstreamRefused,
 )
@@ -35,8 +38,9 @@ from orchestrator.service.models import RingOutRequest
 from orchestrator.storage.calls import CallStore, Idempotency, asked
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
+from orchestrator.storage.lanes import Lanes
 from orchestrator.storage.listing import CallList, Page, Wanted
-from orchestrator.storage.records import Snapshot
+from orchestrator.storage.records import Snapshot, waiting_snapshot
 
 OUR_PREFIX = "call_"
 _UNANSWERED = (State.QUEUED, State.PLACING, State.UNCONFIRMED)
@@ -50,6 +54,14 @@ class StatusSource(Protocol):
     """
 
     async def status(self, account: str, extension: str, ringout_id: str) -> Reading: ...
+
+
+class Payers(Protocol):
+    """Whom RingCentral is asked as."""
+
+    async def payer(self, account: str, extension: str) -> Payer:
+        """Who asks about an extension; UpstreamRefused (`no_credential`) where nobody does."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +107,8 @@ class CallService:
     glances: Glances
     feed: Feed
     source: StatusSource
+    payers: Payers
+    lanes: Lanes
     clock: Clock
     options: ServiceOptions
 
@@ -108,7 +122,8 @@ class CallService:
         """Writes a call down and wakes a worker; IdempotencyKeyReused where the key was used
         for another request."""
         self._check_callback(request.callback_url)
-        call = self._new(account, extension, request)
+        payer = await self.payers.payer(account, extension)
+        call = replace(self._new(account, extension, request), credential=payer.credential)
         named = None
         if idempotency_key is not None:
             named = Idempotency(
@@ -148,6 +163,8 @@ class CallService:
             return Glance(await self._foreign(account, extension, ringout_id), live=True)
         snapshot = await self._present(call_id)
         _check_path(snapshot, account, extension)
+        if snapshot.state is State.QUEUED:
+            return Glance(await self._placed_in_lane(snapshot), live=False)
         if not fresh or not await self._looked_at(call_id):
             return Glance(snapshot, live=False)
         return Glance(await self._present(call_id), live=True)
@@ -180,6 +197,9 @@ class CallService:
             _check_path(await self._present(call_id), account, extension)
         written = await self.store.change(call_id, lambda call: calls.cancelled(call, self.clock()))
         call = written.record.call
+        if call.is_over and written.applied:
+            with suppress(StorageUnavailable):
+                await self.lanes.leave(call.id, call.credential)
         return Cancelled(Snapshot.of(call), was_over=call.is_over and not written.applied)
 
     async def cancel_settled(self, snapshot: Snapshot, seconds: float) -> Snapshot:
@@ -268,7 +288,17 @@ class CallService:
         if call.placed_at is None and call.outcome in (Outcome.EXPIRED, Outcome.CANCELLED):
             raise CallWithdrawn(f"The call ended as {call.outcome} before it was placed.")
 
+    async def _placed_in_lane(self, snapshot: Snapshot) -> Snapshot:
+        """A queued call with its position and when it may start, where others are before it."""
+        payer = await self.payers.payer(snapshot.account_id, snapshot.extension_id)
+        waiting = await self.lanes.place_of(snapshot.id, payer)
+        if waiting is None or waiting.seconds == 0:
+            return snapshot
+        starts_at = self.clock() + round(1000 * waiting.seconds)
+        return waiting_snapshot(snapshot, waiting.ahead + 1, starts_at)
+
     async def _looked_at(self, call_id: str) -> bool:
+        """Whether RingCentral was asked; not where the budget for it is spent."""
         record = await self.store.record(call_id)
         if record is None or not record.call.is_followed:
             return False
@@ -279,6 +309,8 @@ class CallService:
         except UpstreamGone:
             await self.store.change(record, lambda now: calls.vanished(now, self.clock()))
             return True
+        except UpstreamGated:
+            return False
         await self.store.change(
             record, lambda now: calls.observed(now, reading, asked_at, self.clock())
         )
@@ -299,7 +331,9 @@ class CallService:
         return replace(Snapshot.of(shown), sequence=crc32(words))
 
     async def _adopt(self, account: str, extension: str, ringout_id: str) -> str:
-        call = await self._found_live(account, extension, ringout_id)
+        payer = await self.payers.payer(account, extension)
+        found = await self._found_live(account, extension, ringout_id)
+        call = replace(found, credential=payer.credential)
         return (await self.store.accept(call, {})).call_id
 
     async def _found_live(self, account: str, extension: str, ringout_id: str) -> Call:

@@ -192,6 +192,18 @@ class CancelDocument(BaseModel):
     outcome: Literal["cancelled", "too_late", "unknown"] | None
 
 
+def _left_out(schema: dict[str, Any]) -> None:
+    """A member that may be missing and is never null."""
+    schema.pop("default", None)
+
+
+class QueueDocument(BaseModel):
+    """Where a call stands that waits for its turn, and when that may come (RFC 3339, UTC)."""
+
+    position: int = Field(ge=1)
+    estimatedStart: str
+
+
 class CallDocument(BaseModel):
     """A call, as it is shown everywhere. Times are RFC 3339 in UTC."""
 
@@ -225,6 +237,12 @@ class CallDocument(BaseModel):
     endedAt: str | None
     observedAt: str | None
     cancel: CancelDocument | None
+    queue: QueueDocument = Field(
+        default=None,  # type: ignore[assignment]
+        json_schema_extra=_left_out,
+        description="Only where one call is read, and only while it waits behind others or for "
+        "RingCentral's rate limit.",
+    )
 
 
 def parsed(body: Any) -> RingOutRequest:

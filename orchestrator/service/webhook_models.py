@@ -139,7 +139,8 @@ class DisabledDocument(BaseModel):
 
 
 class HealthDocument(BaseModel):
-    """How its deliveries have gone; `failures` counts failed attempts since the last delivery."""
+    """How its deliveries have gone; `failures` counts failed attempts since the last delivery, and
+    `eventsLost` the events of all calls that were not kept until they could be delivered."""
 
     pending: int
     delivered: int
@@ -148,6 +149,8 @@ class HealthDocument(BaseModel):
     failingSince: str | None
     lastDeliveredAt: str | None
     lastFailure: str | None
+    eventsLost: int
+    eventsLostAt: str | None
 
 
 class WebhookDocument(BaseModel):

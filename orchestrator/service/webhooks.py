@@ -76,7 +76,7 @@ class WebhookService:
         def decide(known: Webhook) -> Webhook:
             after = replace(known, updated_at=now)
             if "url" in named:
-                after = replace(after, url=wish.url, host=shown_host(wish.url))
+                after = _moved(after, wish.url)
             if "event_types" in named:
                 after = replace(after, event_types=tuple(wish.event_types or ()))
             if "filters" in named:
@@ -166,6 +166,13 @@ class WebhookService:
             raise InvalidRequest((FieldError("url", str(error)),)) from None
 
 
+def _moved(webhook: Webhook, url: str) -> Webhook:
+    if url == webhook.url:
+        return webhook
+    health = replace(webhook.health, failures=0, failing_since=None)
+    return replace(webhook, url=url, host=shown_host(url), health=health)
+
+
 def _filtered(webhook: Webhook, filters: WebhookFilters) -> Webhook:
     return replace(
         webhook,
@@ -216,4 +223,6 @@ def _health(health: Health) -> dict[str, Any]:
         "failingSince": health.failing_since,
         "lastDeliveredAt": health.last_delivered_at,
         "lastFailure": health.last_failure,
+        "eventsLost": health.events_lost,
+        "eventsLostAt": health.events_lost_at,
     }

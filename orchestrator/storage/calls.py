@@ -181,6 +181,7 @@ class CallStore:
             "1" if call.client_reference else "",
             "1" if call.ringout_id else "",
             " ".join(counted(None, call)),
+            max(0, call.expires_at - call.accepted_at),
             len(record),
             *record,
             *event_items(Change(call, entered(call.state)), shown, now),
@@ -346,6 +347,7 @@ def _accept_keys(call: Call, job: JobEntry | None, idempotency: Idempotency | No
         keys.LOOKS,
         keys.ringout(call.ringout_id or ""),
         keys.TOTALS,
+        keys.lane(call.credential),
     ]
 
 

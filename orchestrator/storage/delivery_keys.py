@@ -12,6 +12,7 @@ PENDING = f"{PREFIX}deliveries:pending"
 DUE = f"{PREFIX}deliveries:due"
 DEAD = f"{PREFIX}deliveries:dead"
 CURSOR = f"{PREFIX}dispatch:cursor"
+PASSED = f"{PREFIX}dispatch:passed"
 LEASE = f"{PREFIX}dispatch:lease"
 
 

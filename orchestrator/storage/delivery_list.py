@@ -90,11 +90,11 @@ class DeliveryList:
         size = _CHUNK
         while True:
             pairs = await self._range(
-                delivery_keys.of_webhook(webhook_id), begin[0], "+inf", size, is_newest_first=False
+                delivery_keys.DEAD, begin[0], "+inf", size, is_newest_first=False
             )
             fresh = [pair for pair in pairs if pair > begin]
             rows = await asyncio.gather(*(self.get(name) for _, name in fresh))
-            dead = [row["id"] for row in rows if row is not None and row["state"] == "dead"]
+            dead = [row["id"] for row in rows if row is not None and row["webhook"] == webhook_id]
             if dead:
                 yield dead
             if len(pairs) < size:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -17,6 +18,8 @@ from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.storage import delivery_keys, keys, scripts
 from orchestrator.storage.connection import Commands
 from orchestrator.storage.deliveries import PENDING_TTL_S, JobTemplate
+
+log = structlog.get_logger(__name__)
 
 MOST_PENDING = 20_000
 """Of one webhook; one that has so many is disabled."""
@@ -50,12 +53,14 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From which event to which the cursor moves, and the webhooks that this was decided on."""
+    """From which event to which the cursor moves, and the webhooks that this was decided on;
+    `passed` is how many events there are up to `after`."""
 
     owner: str
     before: str
     after: str
     version: str
+    passed: int = 0
 
 
 class Dispatching:
@@ -84,10 +89,26 @@ class Dispatching:
         found = await self._commands.execute("GET", delivery_keys.CURSOR)
         return found.decode() if found is not None else BEGINNING
 
-    async def oldest(self) -> str | None:
-        """The first event that the stream still has."""
-        entries = await self._commands.execute("XRANGE", keys.EVENTS, "-", "+", "COUNT", 1)
-        return entries[0][0].decode() if entries else None
+    async def passed(self, owner: str) -> int:
+        """How many events there were up to the cursor; the webhooks that were to be told of
+        events that the stream dropped behind it are told that it did."""
+        lost, passed = await self._commands.run(
+            scripts.NOTE_LOST,
+            [
+                keys.EVENTS,
+                delivery_keys.CURSOR,
+                delivery_keys.PASSED,
+                delivery_keys.LEASE,
+                delivery_keys.WEBHOOKS,
+                keys.TOTALS,
+            ],
+            owner,
+            keys.PREFIX,
+            rfc3339(self._clock()),
+        )
+        if lost:
+            log.error("events_lost", events=lost)
+        return int(passed)
 
     async def events(self, after: str, most: int, block_ms: int) -> list[Event]:
         """The next events, waited for."""
@@ -112,6 +133,7 @@ class Dispatching:
                 delivery_keys.PENDING,
                 delivery_keys.DUE,
                 keys.QUEUE,
+                delivery_keys.PASSED,
             ],
             step.owner,
             LEASE_MS,
@@ -126,6 +148,7 @@ class Dispatching:
             MOST_PENDING,
             keys.WAKE,
             rfc3339(now),
+            step.passed,
             *(part for one in new for part in _parts(one)),
         )
         word: str = answer.decode()
@@ -162,6 +185,19 @@ class Dispatching:
         )
         return bool(answer)
 
+    async def hasten(self, webhook_id: str, offset: int) -> tuple[int, int]:
+        """Makes planned attempts of a webhook's deliveries due now, from `offset` on: how many
+        were looked at, and how many of them are pending."""
+        looked_at, pending = await self._commands.run(
+            scripts.HASTEN_DELIVERIES,
+            [delivery_keys.of_webhook(webhook_id), delivery_keys.DUE, keys.QUEUE],
+            offset,
+            _CHUNK,
+            keys.PREFIX,
+            delivery_keys.job_prefixes()[0],
+        )
+        return int(looked_at), int(pending)
+
     async def prune(self, index: str, offset: int) -> tuple[int, int]:
         """Drops members whose record has gone, from `offset` on: how many there were, and how
         many of them were dropped."""
@@ -186,7 +222,7 @@ class Dispatching:
 
 def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> Event:
     name = entry_id.decode()
-    texts = {key.decode(): value.decode() for key, value in fields.items()}
+    texts = {key.decode(): value.decode(errors="replace") for key, value in fields.items()}
     return Event(name, int(name.partition("-")[0]), texts)
 
 

@@ -15,6 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from orchestrator.domain.errors import StorageUnavailable
+from orchestrator.domain.events import EventType
+from orchestrator.domain.words import State
 from orchestrator.storage import keys
 from orchestrator.storage.connection import AWAY, Commands
 
@@ -45,6 +47,19 @@ class Place(NamedTuple):
 START = Place(0, 0)
 """Before the first entry."""
 
+_NOTHING: Mapping[str, str] = {"type": "", "call": ""}
+_TYPES, _STATES = frozenset(EventType), frozenset(State)
+
+
+def _is_ours(fields: Mapping[str, str]) -> bool:
+    return (
+        fields.get("type") in _TYPES
+        and fields.get("state") in _STATES
+        and "call" in fields
+        and "data" in fields
+        and re.fullmatch(r"[0-9]{1,15}", fields.get("sequence", "")) is not None
+    )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
@@ -55,11 +70,14 @@ class Entry:
 
     @classmethod
     def of(cls, raw: tuple[bytes, Mapping[bytes, bytes]]) -> "Entry":
-        """The entry in a server's answer."""
+        """The entry in a server's answer. One that no process of ours writes tells nothing: it
+        has a place, and is of no type and of no call."""
         place, fields = raw
-        return cls(
-            Place.of(place), {name.decode(): value.decode() for name, value in fields.items()}
-        )
+        try:
+            known = {name.decode(): value.decode() for name, value in fields.items()}
+        except UnicodeDecodeError:
+            known = {}
+        return cls(Place.of(place), known if _is_ours(known) else _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)

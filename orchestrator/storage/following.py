@@ -36,6 +36,7 @@ Told = Item | Present | Reached
 Stream = AsyncGenerator[Sequence[Told], None]
 Wants = Callable[[Entry], bool]
 Drop = Callable[[], None]
+Find = Callable[[], Awaitable[Snapshot]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Follower:
                 last = _end(page, last)
             while not tail.is_over:
                 items, last = _later(await tail.taken(self.quiet), last)
-                yield items or (Reached(self.feed.place or last),)
+                yield items or (Reached(max(self.feed.place or last, last)),)
         finally:
             _left(tail)
 
@@ -95,7 +96,7 @@ class Follower:
         self,
         call_id: str,
         since: Place | None,
-        find: Callable[[], Awaitable[Snapshot]],
+        find: Find,
         drop: Drop = nothing,
     ) -> Stream:
         """The events of one call after `since`, or the call as it is and its events from now on;

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import uuid4
 
 from orchestrator.domain.errors import (
@@ -13,6 +14,7 @@ from orchestrator.domain.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
+from orchestrator.domain.evidence import CallRecord, Sighting
 from orchestrator.domain.status import Reading
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
@@ -25,10 +27,12 @@ _ASK_AGAIN_S = 0.03
 _MARK = "by "
 
 ReadLive = Callable[[], Awaitable[Reading]]
+ReadPresence = Callable[[], Awaitable[list[Sighting]]]
+ReadRecords = Callable[[], Awaitable[list[CallRecord]]]
 
 
 class Glances:
-    """Shares one live read, and its answer or its failure for a second, among all who want it."""
+    """Shares one live read, and its answer or its failure for a while, among all who want it."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
@@ -36,15 +40,62 @@ class Glances:
     async def shared(
         self, account: str, extension: str, ringout_id: str, read: ReadLive
     ) -> Reading:
-        """The reading that `read` answers, here or in another process; raises what it raises."""
+        """The reading that `read` answers, here or in another process within a second; raises
+        what it raises."""
+
+        async def content() -> list[str]:
+            reading = await read()
+            return [reading.call, reading.caller, reading.callee]
+
         key = keys.glance(account, extension, ringout_id)
+        return Reading(*await self._shared(key, content, _SHARED_FOR_MS))
+
+    async def presence(
+        self, account: str, extension: str, read: ReadPresence, shared_for: int
+    ) -> list[Sighting]:
+        """What `read` answers, here or in another process within `shared_for` milliseconds; raises
+        what it raises."""
+
+        async def content() -> list[list[Any]]:
+            return [
+                [one.session_id, one.status, one.started_at, sorted(one.numbers)]
+                for one in await read()
+            ]
+
+        rows = await self._shared(keys.glance(account, extension, ""), content, shared_for)
+        return [
+            Sighting(session_id, status, started_at, frozenset(numbers))
+            for session_id, status, started_at, numbers in rows
+        ]
+
+    async def records(
+        self, account: str, extension: str, name: str, read: ReadRecords, shared_for: int
+    ) -> list[CallRecord]:
+        """The list of an extension's calls called `name`: what `read` answers, here or in another
+        process within `shared_for` milliseconds; raises what it raises."""
+
+        async def content() -> list[list[Any]]:
+            return [
+                [one.session_id, one.started_at, sorted(one.numbers), one.is_ringout, one.result]
+                for one in await read()
+            ]
+
+        key = keys.glance(account, extension, f"/{name}")
+        return [
+            CallRecord(session_id, started_at, frozenset(numbers), is_ringout, result)
+            for session_id, started_at, numbers, is_ringout, result in await self._shared(
+                key, content, shared_for
+            )
+        ]
+
+    async def _shared(self, key: str, read: Callable[[], Awaitable[Any]], shared_for: int) -> Any:
         mark = _MARK + uuid4().hex
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 while True:
                     answer = await self._commands.run(scripts.ACQUIRE, [key], mark, _LONGEST_MS)
                     if answer[0]:
-                        return await self._make(key, mark, read)
+                        return await self._make(key, mark, read, shared_for)
                     found = answer[1].decode()
                     if not found.startswith(_MARK):
                         return _read(found)
@@ -52,26 +103,28 @@ class Glances:
         except TimeoutError as error:
             raise UpstreamFailed("RingCentral took too long.", timed_out=True) from error
 
-    async def _make(self, key: str, mark: str, read: ReadLive) -> Reading:
+    async def _make(
+        self, key: str, mark: str, read: Callable[[], Awaitable[Any]], shared_for: int
+    ) -> Any:
         try:
-            reading = await read()
+            content = await read()
         except StorageUnavailable:
             raise
         except RingOutError as error:
-            await self._share(key, _written(error))
+            await self._share(key, _written(error), _SHARED_FOR_MS)
             raise
         except asyncio.CancelledError:
             await asyncio.shield(self._commands.run(scripts.RELEASE, [key], mark))
             raise
-        await self._share(key, {"reading": [reading.call, reading.caller, reading.callee]})
-        return reading
+        await self._share(key, {"content": content}, shared_for)
+        return content
 
-    async def _share(self, key: str, content: dict[str, object]) -> None:
-        await self._commands.execute("SET", key, as_json(content), "PX", _SHARED_FOR_MS)
+    async def _share(self, key: str, content: dict[str, Any], shared_for: int) -> None:
+        await self._commands.execute("SET", key, as_json(content), "PX", shared_for)
 
 
-def _written(error: RingOutError) -> dict[str, object]:
-    content: dict[str, object] = {"code": error.code, "detail": error.detail}
+def _written(error: RingOutError) -> dict[str, Any]:
+    content: dict[str, Any] = {"code": error.code, "detail": error.detail}
     if isinstance(error, UpstreamGated | UpstreamUnavailable):
         content["retryAfter"] = error.retry_after
     if isinstance(error, UpstreamRefused):
@@ -79,10 +132,10 @@ def _written(error: RingOutError) -> dict[str, object]:
     return content
 
 
-def _read(text: str) -> Reading:
+def _read(text: str) -> Any:
     content = from_json(text)
-    if "reading" in content:
-        return Reading(*content["reading"])
+    if "content" in content:
+        return content["content"]
     detail = content["detail"]
     match content["code"]:
         case UpstreamGated.code:

@@ -16,11 +16,13 @@ STATS_FIELDS = (
     ("looksOverdue", "looks at live calls that have been due for more than 5 seconds"),
     ("looksOldestSeconds", "how long the most overdue look has been due, 0 where none is"),
     ("gate_<credential>_<group>_seconds", "how long nobody may send to this bucket; 0: open"),
-    ("budget_<credential>_<group>_left", "requests left; absent where not known (a full window)"),
+    ("budget_<credential>_<group>_left", "requests left in the window; absent where not limited"),
     ("budget_<credential>_<group>_limit", "requests a window, with the one above"),
     ("deliveriesPending", "webhook deliveries not made yet"),
     ("deliveriesDead", "webhook deliveries given up"),
     ("deliveriesOldestSeconds", "age of the oldest pending delivery, 0 where there is none"),
+    ("credentialsParked", "credentials that RingCentral refuses"),
+    ("feedsHealthy", "credentials by which RingCentral's notifications come"),
     ("workersAlive", "workers heard of within the last 15 seconds"),
     ("updatedAt", "RFC 3339, UTC: when all this was counted, by the clock of Redis"),
 )
@@ -30,6 +32,7 @@ TOTALS_FIELDS = (
     ("adopted", "ring-outs that RingCentral had already when they were first asked for here"),
     ("cancels_requested", "calls whose owner asked for a cancel"),
     *((f"ended_{outcome}", f"calls ended {outcome}") for outcome in Outcome),
+    ("events_lost", "events that were not kept until the webhooks were told of them"),
 )
 
 WORKER_FIELDS = (
@@ -62,6 +65,13 @@ HOUSE_BOOK = (
         fields=TOTALS_FIELDS,
     ),
     Entry("reporter", "string", "which worker counts the stats", "a few seconds", "dashboards"),
+    Entry(
+        "preflight",
+        "string",
+        "which worker checks the credentials after a start",
+        "a few minutes",
+        "dashboards",
+    ),
     Entry(
         "workers",
         "sorted set",

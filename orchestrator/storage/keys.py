@@ -8,17 +8,24 @@ slot, which is the price of an event that cannot disagree with the change it tel
 import hashlib
 
 from orchestrator.domain.words import State
+from orchestrator.storage.budget_book import BUDGET_BOOK
 from orchestrator.storage.entries import Entry
 from orchestrator.storage.house_book import HOUSE_BOOK
+from orchestrator.storage.notice_book import NOTICE_BOOK
 from orchestrator.storage.webhook_book import WEBHOOK_BOOK
 
 TAG = "{ringout}"
 PREFIX = f"ringout:v1:{TAG}:"
 
+BUCKETS = f"{PREFIX}buckets"
 CALLS = f"{PREFIX}calls"
+CREDENTIALS = f"{PREFIX}credentials"
+CREDENTIALS_VERSION = f"{PREFIX}credentials:version"
 EVENTS = f"{PREFIX}events"
 LOOKS = f"{PREFIX}looks"
+PARKED = f"{PREFIX}parked"
 PLACINGS = f"{PREFIX}placings"
+PREFLIGHT = f"{PREFIX}preflight"
 QUEUE = f"{PREFIX}queue"
 REPORTER = f"{PREFIX}reporter"
 STATS = f"{PREFIX}stats"
@@ -62,6 +69,11 @@ def ringout(ringout_id: str) -> str:
     return f"{PREFIX}ringout:{ringout_id}"
 
 
+def evidence(call_id: str) -> str:
+    """What the sources said that were asked about a call."""
+    return f"{PREFIX}evidence:{call_id}"
+
+
 def pair(digest: str) -> str:
     """The calls to one phone, by when they were asked for."""
     return f"{PREFIX}pair:{digest}"
@@ -72,9 +84,38 @@ def gate(credential: str, group: str) -> str:
     return f"{PREFIX}gate:{credential}:{group}"
 
 
+def account_gate(account: str) -> str:
+    """Present while no process may send anything for this account."""
+    return f"{PREFIX}account-gate:{account}"
+
+
+HOUSE_GATE = f"{PREFIX}house-gate"
+"""Present while no process may send anything at all to RingCentral."""
+
+
 def allowance(credential: str, group: str) -> str:
-    """What RingCentral last said of this bucket."""
+    """What RingCentral last said of this bucket, and what is tried out on it."""
     return f"{PREFIX}allowance:{credential}:{group}"
+
+
+def spent(credential: str, group: str) -> str:
+    """The requests that count in this bucket's window."""
+    return f"{PREFIX}spent:{credential}:{group}"
+
+
+def lane(credential: str) -> str:
+    """The calls of a credential that wait to be placed, in order."""
+    return f"{PREFIX}calls:waiting:{credential}"
+
+
+def on_line(kind: str, digest: str) -> str:
+    """The call that holds a phone, or a line to one."""
+    return f"{PREFIX}on-line:{kind}:{digest}"
+
+
+def account_calls(account: str) -> str:
+    """The calls of an account that count against its cap."""
+    return f"{PREFIX}account-calls:{account}"
 
 
 def token(credential: str) -> str:
@@ -114,6 +155,11 @@ def job(kind: str, call_id: str) -> str:
     return f"arq:job:{job_id(kind, call_id)}"
 
 
+def in_progress(job_id: str) -> str:
+    """Where a worker says that it has a job; `arq:in-progress:` is a constant of arq's."""
+    return f"arq:in-progress:{job_id}"
+
+
 CALL_FIELDS = (
     ("state", "queued, placing, unconfirmed, ringing, connected or ended"),
     ("outcome", "how it ended, empty before"),
@@ -137,6 +183,7 @@ CALL_FIELDS = (
     ("document", "the call as JSON, as REST and MCP show it"),
     ("private", "JSON, ours: no promise about its shape"),
     ("revision", "rises with every write: what compare-and-set compares"),
+    ("told", "when RingCentral told of it last (ms), with `over` and `both` for what; or absent"),
     ("change", "the last write's own id: a write that is sent twice counts once"),
 )
 
@@ -224,6 +271,15 @@ BOOK = (
         "dashboards",
     ),
     Entry(
+        "evidence:<id>",
+        "list",
+        "what each source said that was asked about a call, oldest first",
+        "as its call",
+        "dashboards",
+        "JSON, 50 at most: at, source, since (ms after the request), found, doubtful, fault, "
+        "session, verdict",
+    ),
+    Entry(
         "pair:<hmac>",
         "sorted set",
         "the calls to one phone, by when they were asked for (ms)",
@@ -271,21 +327,7 @@ BOOK = (
         "11 s",
         "dashboards",
     ),
-    Entry(
-        "gate:<credential>:<group>",
-        "string",
-        "present while nobody may send to this bucket",
-        "the penalty",
-        "dashboards",
-    ),
-    Entry(
-        "allowance:<credential>:<group>",
-        "hash",
-        "what RingCentral last said of the bucket",
-        "its window",
-        "dashboards",
-        fields=(("limit", "requests a window"), ("remaining", "of them"), ("window", "seconds")),
-    ),
+    *BUDGET_BOOK,
     Entry(
         "token:<credential>",
         "string",
@@ -303,6 +345,7 @@ BOOK = (
     ),
     Entry("sweep", "string", "which worker sweeps", "a few seconds", "dashboards"),
     *HOUSE_BOOK,
+    *NOTICE_BOOK,
     *WEBHOOK_BOOK,
 )
 

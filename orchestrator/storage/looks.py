@@ -10,10 +10,16 @@ from orchestrator.storage.records import Record, readable
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A call to look at; `lease` is to be shown when the next look is put off."""
+    """A call to look at; `lease` is to be shown when the next look is put off.
+
+    `told` is how many milliseconds ago RingCentral told of it, None for never; `words` on what:
+    `over`, and `both` where it tells of the customer's phone as well.
+    """
 
     record: Record
     lease: str
+    told: int | None = None
+    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,13 @@ class Looks:
             scripts.CLAIM_LOOKS, [keys.LOOKS], lease_ms, most, keys.call(""), randbelow(1000)
         )
         claimed = [
-            Claimed(record, lease.decode())
-            for call_id, lease, revision, document, private in answer[1:]
+            Claimed(
+                record,
+                lease.decode(),
+                told=None if since < 0 else since,
+                words=frozenset(words.decode().split()),
+            )
+            for call_id, lease, revision, document, private, since, words in answer[1:]
             if (record := readable(call_id.decode(), (document, private, revision))) is not None
         ]
         return Due(claimed, None if answer[0] < 0 else answer[0])

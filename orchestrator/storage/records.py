@@ -6,7 +6,7 @@ fields say the same again, one fact each, for readers that cannot take JSON apar
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -30,8 +30,12 @@ _PRIVATE = {
     "refusalStatus": "refusal_status",
     "cannotReachSince": "cannot_reach_since",
     "deleteAcceptedAt": "delete_accepted_at",
+    "hungUpAt": "hung_up_at",
     "vanishedAt": "vanished_at",
     "hasCallback": "has_callback",
+    "credential": "credential",
+    "readAt": "read_at",
+    "sighting": "sighting",
 }
 
 
@@ -88,6 +92,14 @@ class Snapshot:
             call.accepted_at,
             text,
         )
+
+
+def waiting_snapshot(snapshot: Snapshot, position: int, starts_at: int) -> Snapshot:
+    """The snapshot of a call that waits for its turn, with its place and the time (ms) at which
+    its turn may come."""
+    place = {"position": position, "estimatedStart": rfc3339(starts_at)}
+    shown = as_json({**from_json(snapshot.document), "queue": place})
+    return replace(snapshot, document=shown.encode())
 
 
 SNAPSHOT_FIELDS = (

@@ -6,13 +6,14 @@ thousand.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.domain.clock import rfc3339
 from orchestrator.domain.words import State
-from orchestrator.storage import delivery_keys, keys, scripts
+from orchestrator.storage import delivery_keys, keys, notice_keys, scripts
 from orchestrator.storage.connection import Commands
 
 Fields = Mapping[str, int | float]
@@ -24,6 +25,10 @@ _WORKER_TTL_MS = 20_000
 _FORGOTTEN_AFTER_MS = 60_000
 _STATS_TTL_S = 60
 _OVERDUE_MS = 5_000
+_BUCKET_SHOWN_MS = 900_000
+"""A bucket that was not used for so long is not shown."""
+
+_GATE = re.compile(r"gate_(.+)_([a-z]+)_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,8 @@ class Stats:
         answer = await self._commands.run(scripts.ACQUIRE, [keys.REPORTER], owner, lease_ms)
         return bool(answer[0])
 
-    async def count(self, buckets: Sequence[tuple[str, str]]) -> None:
-        """Counts everything anew; `buckets` are the (credential, group) pairs to look at."""
+    async def count(self) -> None:
+        """Counts everything anew."""
         seconds, micros = await self._commands.execute("TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
         counting: list[Awaitable[Fields]] = [
@@ -57,7 +62,9 @@ class Stats:
             self._looks(now),
             self._deliveries(now),
             self._workers(now),
-            *(self._bucket(*bucket) for bucket in buckets),
+            self._credentials(),
+            self._feeds(),
+            *(self._bucket(*bucket, now) for bucket in await self._in_use(now)),
         ]
         counted = await asyncio.gather(*counting)
         items = [part for fields in counted for item in fields.items() for part in item]
@@ -140,18 +147,34 @@ class Stats:
     async def _workers(self, now: int) -> Fields:
         return {"workersAlive": await self._between(keys.WORKERS, now - ALIVE_MS, "+inf")}
 
-    async def _bucket(self, credential: str, group: str) -> Fields:
-        closed_ms, allowance = await asyncio.gather(
-            self._commands.execute("PTTL", keys.gate(credential, group)),
-            self._commands.execute(
-                "HMGET", keys.allowance(credential, group), "remaining", "limit"
-            ),
+    async def _credentials(self) -> Fields:
+        return {"credentialsParked": int(await self._commands.execute("HLEN", keys.PARKED))}
+
+    async def _feeds(self) -> Fields:
+        return {"feedsHealthy": await self._size(notice_keys.FEEDS)}
+
+    async def _in_use(self, now: int) -> list[tuple[str, str]]:
+        members = await self._commands.execute(
+            "ZRANGE", keys.BUCKETS, now - _BUCKET_SHOWN_MS, "+inf", "BYSCORE"
         )
+        pairs = (member.decode().partition(" ") for member in members)
+        return sorted((credential, group) for credential, _, group in pairs)
+
+    async def _bucket(self, credential: str, group: str, now: int) -> Fields:
+        closed_ms, for_all, allowance = await asyncio.gather(
+            self._commands.execute("PTTL", keys.gate(credential, group)),
+            self._commands.execute("HGET", keys.HOUSE_GATE, "until"),
+            self._commands.execute("HMGET", keys.allowance(credential, group), "limit", "window"),
+        )
+        closed_ms = max(closed_ms, int(for_all or 0) - now)
         name = f"{credential}_{group}"
         fields: dict[str, int | float] = {f"gate_{name}_seconds": max(0, closed_ms) / 1000}
         if allowance[0] is not None:
-            fields[f"budget_{name}_left"] = int(allowance[0])
-            fields[f"budget_{name}_limit"] = int(allowance[1])
+            limit = int(allowance[0])
+            spent = keys.spent(credential, group)
+            used = await self._between(spent, f"({now - int(allowance[1])}", "+inf")
+            fields[f"budget_{name}_left"] = max(0, limit - used)
+            fields[f"budget_{name}_limit"] = limit
         return fields
 
     async def _size(self, key: str) -> int:
@@ -164,6 +187,11 @@ class Stats:
         """Seconds since the lowest score, 0 where that is yet to come or there is none."""
         first = await self._commands.execute("ZRANGE", key, 0, 0, "WITHSCORES")
         return max(0.0, round((now - float(first[1])) / 1000, 3)) if first else 0.0
+
+
+def buckets_in(stats: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The (credential, group) pairs that the stats tell of."""
+    return [(match[1], match[2]) for match in map(_GATE.fullmatch, stats) if match]
 
 
 def _text(hash_: Mapping[bytes, bytes]) -> dict[str, str]:

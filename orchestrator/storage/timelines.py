@@ -1,4 +1,4 @@
-"""What happened to one call, found in the stream of all events.
+"""What happened to one call, found in the stream of all events, and the evidence on it.
 
 No index leads from a call to its events; the stream's ids are times, so the search begins where
 the call was accepted and ends with its last event, or after a bounded number of entries.
@@ -7,7 +7,9 @@ the call was accepted and ends with its last event, or after a bounded number of
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.domain.verdicts import Statement
 from orchestrator.storage.events import Entry, EventLog, Place
+from orchestrator.storage.evidence import EvidenceBook
 from orchestrator.storage.records import Snapshot
 
 _CLOCKS_MS = 1_000
@@ -18,17 +20,20 @@ _MOST_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Events of a call, in order; `complete` where none of them is missing."""
+    """Events of a call, in order; `complete` where none of them is missing. `evidence` is what was
+    said of it where its answer was lost, or its ring-out not known any more."""
 
     events: Sequence[Entry]
     complete: bool
+    evidence: Sequence[Statement]
 
 
 class Timelines:
     """Reads time lines; StorageUnavailable when Redis does not answer."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, evidence: EvidenceBook) -> None:
         self._log = log
+        self._evidence = evidence
 
     async def of(self, call: Snapshot) -> Timeline:
         """The events up to the call as it is in the snapshot, as far as they are kept and found."""
@@ -43,4 +48,5 @@ class Timelines:
                 break
             place = page.entries[-1].place
         events = [found[sequence] for sequence in sorted(found)]
-        return Timeline(events, complete=found.keys() >= set(range(1, call.sequence + 1)))
+        complete = found.keys() >= set(range(1, call.sequence + 1))
+        return Timeline(events, complete, await self._evidence.of(call.id))

@@ -91,5 +91,5 @@ class Upkeep:
 
     async def trim(self, older_than: int) -> None:
         """Drops from the indexes what was accepted before `older_than` (ms)."""
-        for index in (keys.CALLS, keys.state(State.ENDED)):
+        for index in (keys.CALLS, keys.state(State.ENDED), keys.BUCKETS):
             await self._commands.execute("ZREMRANGEBYSCORE", index, "-inf", older_than)

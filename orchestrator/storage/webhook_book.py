@@ -25,6 +25,8 @@ WEBHOOK_FIELDS = (
     ("failingMs", "the same in milliseconds"),
     ("lastDeliveredAt", "the last attempt that was answered 2xx"),
     ("lastFailure", "what was wrong with the last failed attempt"),
+    ("eventsLost", "events of all calls that the stream dropped before they were dispatched"),
+    ("eventsLostAt", "when that was noticed last"),
 )
 
 DELIVERY_FIELDS = (
@@ -145,6 +147,14 @@ WEBHOOK_BOOK = (
         None,
         "dashboards",
         "one id",
+    ),
+    Entry(
+        "dispatch:passed",
+        "string",
+        "how many events there were up to the cursor",
+        None,
+        "processes only",
+        "one number",
     ),
     Entry("dispatch:lease", "string", "which worker dispatches", "a few seconds", "dashboards"),
 )

@@ -33,7 +33,10 @@ class Disabled:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the deliveries to a webhook have gone. Times are RFC 3339."""
+    """How the deliveries to a webhook have gone. Times are RFC 3339.
+
+    `events_lost` is how many events of all calls the stream dropped before they were dispatched.
+    """
 
     pending: int = 0
     delivered: int = 0
@@ -42,6 +45,8 @@ class Health:
     failing_since: str | None = None
     last_delivered_at: str | None = None
     last_failure: str | None = None
+    events_lost: int = 0
+    events_lost_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +163,27 @@ class WebhookStore:
         )
         return dropped
 
-    async def judge(self, webhook_id: str, word: str, now: int, wrong: str, after: int) -> bool:
+    async def judge(
+        self, webhook_id: str, word: str, url: str, now: int, wrong: str, after: int
+    ) -> bool:
         """Notes how an attempt went (`delivered`, `failed` or `gone`); whether that disabled it.
 
-        It is disabled after 50 failures in a row that lasted `after` milliseconds, or when gone.
+        What another `url` than the present one answered is not noted. It is disabled after 50
+        failures in a row that lasted `after` milliseconds, or when gone.
         """
         answer = await self._commands.run(
             scripts.JUDGE_WEBHOOK,
-            [delivery_keys.webhook(webhook_id), delivery_keys.VERSION],
+            [
+                delivery_keys.webhook(webhook_id),
+                delivery_keys.VERSION,
+                delivery_keys.secret(webhook_id),
+            ],
             word,
             rfc3339(now),
             wrong,
             FEWEST_FAILURES,
             after,
+            url,
         )
         return bool(answer)
 
@@ -265,4 +278,6 @@ def _health(fields: Mapping[str, str]) -> Health:
         failing_since=fields.get("failingSince") or None,
         last_delivered_at=fields.get("lastDeliveredAt") or None,
         last_failure=fields.get("lastFailure") or None,
+        events_lost=int(fields.get("eventsLost", 0)),
+        events_lost_at=fields.get("eventsLostAt") or None,
     )

@@ -13,6 +13,7 @@ from math import ceil, isfinite
 from typing import Final
 
 from orchestrator.domain import phones
+from orchestrator.domain.budget import Limit, Penalty, Scope
 from orchestrator.domain.errors import (
     RingOutError,
     UpstreamFailed,
@@ -27,6 +28,7 @@ DEFAULT_PENALTY: Final = 60.0
 """Seconds to keep away after a 429 without `Retry-After`: RingCentral's default penalty."""
 
 DUPLICATE: Final = "CMN-304"
+EVERYTHING: Final = "CMN-310"
 _DEFAULT_TOKEN_LIFE = 600.0
 _LONGEST_WAIT = 86_400.0
 _LONGEST_WORD = 64
@@ -44,27 +46,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An access token, and for how many seconds it is good."""
+    """An access token, for how many seconds it is good, and what it permits: RingCentral's names
+    separated by spaces, empty where it did not say."""
 
     token: str = field(repr=False)
     expires_in: float
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What RingCentral said of a group: `remaining` of `limit` requests in `window` seconds."""
-
-    limit: int
-    remaining: int
-    window: int
-
-
-@dataclass(frozen=True, slots=True)
-class Throttled:
-    """A 429 that means "too many": for how many seconds, and whether for all groups at once."""
-
-    seconds: float
-    everything: bool
+    scope: str = ""
 
 
 def read_object(body: bytes) -> dict[str, object] | None:
@@ -137,19 +124,21 @@ def limit_of(answer: Answer) -> Limit | None:
     return Limit(int(limit), int(remaining), ceil(window))
 
 
-def throttled(answer: Answer) -> Throttled | None:
-    """For how long to keep away, and from what; None where the answer does not ask for it.
+def throttled(answer: Answer) -> Penalty | None:
+    """How long to keep away, and from what; None where the answer does not ask for it.
 
-    A 429 with neither a rate header nor `Retry-After` comes from a limiter above the groups:
-    the account's or the address's.
+    A 429 without rate headers comes from a limiter above the groups: the account's or, by its
+    code, the one for everything that comes from here.
     """
-    if answer.status != 429 or problem_of(answer)[0] == DUPLICATE:
+    code = problem_of(answer)[0]
+    if answer.status != 429 or code == DUPLICATE:
         return None
     wait = _seconds(answer, "retry-after")
-    headless = not any(name.startswith("x-rate-limit-") for name in answer.headers)
-    if wait is None:
-        return Throttled(DEFAULT_PENALTY, everything=headless)
-    return Throttled(max(wait, 1.0), everything=False)
+    seconds = DEFAULT_PENALTY if wait is None else max(wait, 1.0)
+    if code == EVERYTHING:
+        return Penalty(seconds, Scope.HOUSE)
+    is_grouped = any(name.startswith("x-rate-limit-") for name in answer.headers)
+    return Penalty(seconds, Scope.BUCKET if is_grouped else Scope.ACCOUNT)
 
 
 def error_of(answer: Answer) -> RingOutError | None:
@@ -224,4 +213,4 @@ def grant_of(answer: Answer) -> Grant:
         raise UpstreamFailed("RingCentral granted no readable token.")
     if not isinstance(life, int | float) or not isfinite(life) or life <= 0:
         life = _DEFAULT_TOKEN_LIFE
-    return Grant(token, float(life))
+    return Grant(token, float(life), text_of(body.get("scope")) or "")

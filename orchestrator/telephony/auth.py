@@ -2,26 +2,28 @@
 
 All processes share one token through the store. Whoever finds it missing or past 80 % of its life
 borrows the right to log in and saves what it gets; the others find it there. Nobody waits while
-the old token is good. What went wrong is saved beside it, so that a wrong secret in twenty
-processes costs one login in 30 seconds and not twenty: RingCentral allows an app 5 logins a
-minute, and suspends one that keeps asking.
+the old token is good. Logins are paid for from the app's own bucket, whoever makes them:
+RingCentral allows an app 5 a minute, and suspends one that keeps asking. A credential that it
+refuses is parked: the refusal is saved for all, told to whoever looks, and nobody tries again
+before five minutes are over.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from typing import Protocol, Unpack
 from uuid import uuid4
 
 import structlog
 
+from orchestrator.domain.budget import Heard, Payer, Payment
 from orchestrator.domain.errors import (
     Retryable,
     RingOutError,
     StorageUnavailable,
     UpstreamFailed,
-    UpstreamGated,
     UpstreamRefused,
     UpstreamUnavailable,
 )
@@ -31,17 +33,18 @@ from orchestrator.telephony.ports import Budget, TokenStore
 from orchestrator.telephony.sealing import Kept, Seal, Setback
 from orchestrator.telephony.transport import Transport
 
-LOGINS_A_MINUTE = 4
-"""One less than RingCentral allows an app."""
-
-REFUSAL_LASTS_MS = 30_000
+REFUSAL_LASTS_MS = 300_000
 FAILURE_LASTS_MS = 12_000
 LEASE_BEYOND_TIMEOUT = 5.0
-_MINUTE_MS = 60_000
 _POLL = 0.05
 _BACKGROUND_PAUSE = 5.0
 
 log = structlog.get_logger(__name__)
+
+
+def app_name(client_id: str) -> str:
+    """The payer of an app's logins: its name is no secret, and not shown all the same."""
+    return f"app-{sha256(client_id.encode()).hexdigest()[:12]}"
 
 
 class Tokens(Protocol):
@@ -53,6 +56,15 @@ class Tokens(Protocol):
 
     async def rejected(self, token: str) -> None:
         """RingCentral answered 401 to this token."""
+        ...
+
+    async def scope(self) -> frozenset[str] | None:
+        """What a good token permits, by RingCentral's names; None where it was not said. Raises
+        what `token` does."""
+        ...
+
+    async def needs_login(self) -> bool:
+        """Whether asking for a token now would make RingCentral be asked for one."""
         ...
 
     async def close(self) -> None:
@@ -73,6 +85,14 @@ class StaticToken:
     async def rejected(self, token: str) -> None:
         """Nothing: there is no other token to be had."""
 
+    async def scope(self) -> frozenset[str] | None:
+        """None: RingCentral tells the scope of a token only to who logs in."""
+        return None
+
+    async def needs_login(self) -> bool:
+        """Never."""
+        return False
+
     async def close(self) -> None:
         """Nothing runs in the background."""
 
@@ -80,7 +100,7 @@ class StaticToken:
 class JwtTokens:
     """Tokens by RingCentral's JWT flow, shared by all processes that use the same store.
 
-    `token` raises UpstreamRefused (RingCentral refused the credentials within the last 30 s),
+    `token` raises UpstreamRefused (RingCentral refused the credential within the last 5 minutes),
     UpstreamGated (the login limit), UpstreamUnavailable, or StorageUnavailable.
     """
 
@@ -93,6 +113,7 @@ class JwtTokens:
         jwt: str,
         store: TokenStore,
         budget: Budget,
+        account: str = "~",
         **options: Unpack[LinkOptions],
     ) -> None:
         link = Link(**options)
@@ -101,6 +122,7 @@ class JwtTokens:
         self._transport: Callable[[], Transport] = lambda: Transport(server_url, link)
         self._transport()  # refuses an unusable address now
         self._store, self._budget, self._credential = store, budget, link.credential
+        self._app = Payer(app_name(client_id), account)
         self._timeout, self._clock = link.timeout, link.clock
         self._owner = uuid4().hex
         self._held = Kept()
@@ -121,6 +143,20 @@ class JwtTokens:
         """Drops the token if it is still the one in use; a newer one stays."""
         if self._held.token == token:
             self._held, self._rejected = Kept(), token
+
+    async def scope(self) -> frozenset[str] | None:
+        """What the shared token permits, as RingCentral said when it was granted."""
+        await self.token()
+        return frozenset(self._held.scope.split()) or None
+
+    async def needs_login(self) -> bool:
+        """Whether no good token is shared, and no refusal of the last five minutes either."""
+        now = self._clock()
+        if self._held.is_good(now):
+            return False
+        kept = await self._load()
+        is_parked = kept.setback is not None and kept.setback.until > now
+        return not (kept.is_good(now) or is_parked)
 
     async def close(self) -> None:
         """Stops a renewal that runs in the background; tokens may be asked for again later."""
@@ -185,34 +221,39 @@ class JwtTokens:
 
     async def _log_in(self) -> Kept:
         kept, now = await self._load(), self._clock()
-        logins = tuple(at for at in kept.logins if at > now - _MINUTE_MS)
-        if len(logins) >= LOGINS_A_MINUTE:
-            wait = (logins[0] + _MINUTE_MS - now) / 1000
-            raise UpstreamGated("Too many logins within a minute.", wait)
-        await self._budget.admit(self._credential, wire.AUTH)
-        kept = replace(kept, logins=(*logins, now))
+        payment = await self._budget.spend(self._app, wire.AUTH)
         try:
-            grant = await self._ask()
+            grant = await self._ask(payment)
         except UpstreamRefused as refusal:
             until = self._clock() + REFUSAL_LASTS_MS
             setback = Setback(until, refusal.http_status, refusal.error_code, refusal.detail)
             await self._save(replace(kept, setback=setback))
+            parking = self._store.park(self._credential, refusal.error_code, refusal.detail)
+            await _kept_going(parking)
             raise
         except UpstreamFailed as failure:
             setback = Setback(self._clock() + FAILURE_LASTS_MS, 0, "", failure.detail)
             await self._save(replace(kept, setback=setback))
             raise setback.as_error(self._clock()) from failure
         expires_at = now + round(1000 * grant.expires_in)
-        self._held = Kept(grant.token, now, expires_at, kept.logins)
+        self._held = Kept(grant.token, now, expires_at, scope=grant.scope)
         await self._save(self._held)
+        await _kept_going(self._store.unpark(self._credential))
         log.info("ringcentral_logged_in", credential=self._credential, life=grant.expires_in)
         return self._held
 
-    async def _ask(self) -> answers.Grant:
-        async with self._transport() as transport:
-            answer = await transport.send(self._request)
-        if (wait := answers.throttled(answer)) is not None:
-            await _kept_going(self._budget.close_gate(self._credential, wire.AUTH, wait.seconds))
+    async def _ask(self, payment: Payment) -> answers.Grant:
+        try:
+            async with self._transport() as transport:
+                answer = await transport.send(self._request)
+        except UpstreamUnavailable:
+            await _kept_going(self._budget.refund(payment))
+            raise
+        except UpstreamFailed:
+            await _kept_going(self._budget.settle(payment, Heard(answered=False)))
+            raise
+        heard = Heard(penalty=answers.throttled(answer))
+        await _kept_going(self._budget.settle(payment, heard))
         return answers.grant_of(answer)
 
     async def _save(self, kept: Kept) -> None:

@@ -5,13 +5,14 @@ gateway answers 401 before it looks at the request, so that nothing can be ringi
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from types import TracebackType
 from typing import Self, Unpack
 
 import structlog
 
+from orchestrator.domain.budget import Heard, Limit, Payer, Payment, Penalty, Scope
 from orchestrator.domain.errors import (
     RingOutError,
     StorageUnavailable,
@@ -19,9 +20,10 @@ from orchestrator.domain.errors import (
     UpstreamGated,
     UpstreamUnavailable,
 )
-from orchestrator.domain.evidence import CallRecord
+from orchestrator.domain.evidence import CallRecord, Sighting
+from orchestrator.domain.sessions import Session
 from orchestrator.domain.status import Reading
-from orchestrator.telephony import answers, records, wire
+from orchestrator.telephony import answers, presence, records, sessions, wire
 from orchestrator.telephony.auth import Tokens
 from orchestrator.telephony.link import Link, LinkOptions
 from orchestrator.telephony.ports import Budget
@@ -36,9 +38,10 @@ log = structlog.get_logger(__name__)
 class RingCentral:
     """One credential's way to RingCentral: `async with RingCentral(...) as ringcentral`.
 
-    Leaving it closes the connections and `tokens`. Errors are the domain's: UpstreamUnavailable
-    (nothing was sent), UpstreamGated, UpstreamRefused, UpstreamGone, UpstreamFailed (it is not
-    known what RingCentral did), and StorageUnavailable from budget and token store.
+    Leaving it closes `tokens`, and the connections unless they were given as `transport`. Errors
+    are the domain's: UpstreamUnavailable (nothing was sent), UpstreamGated, UpstreamRefused,
+    UpstreamGone, UpstreamFailed (it is not known what RingCentral did), and StorageUnavailable
+    from budget and token store.
     """
 
     def __init__(
@@ -47,19 +50,23 @@ class RingCentral:
         server_url: str,
         tokens: Tokens,
         budget: Budget,
-        gate_on_spent: bool = True,
+        account: str = "~",
+        transport: Transport | None = None,
         **options: Unpack[LinkOptions],
     ) -> None:
         link = Link(**options)
-        self._transport = Transport(server_url, link)
+        self._is_transport_own = transport is None
+        self._transport = transport or Transport(server_url, link)
         self._tokens, self._budget, self._credential = tokens, budget, link.credential
-        self._gate_on_spent, self._clock = gate_on_spent, link.clock
+        self.payer = Payer(link.credential, account)
+        self._clock = link.clock
         self._is_doubtful = False
         self._probing = asyncio.Lock()
-        self._light: tuple[answers.Limit, int] | None = None
+        self._light: tuple[Limit, int] | None = None
 
     async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
+        if self._is_transport_own:
+            await self._transport.__aenter__()
         return self
 
     async def __aexit__(
@@ -69,7 +76,8 @@ class RingCentral:
         trace: TracebackType | None,
     ) -> None:
         await self._tokens.close()
-        await self._transport.__aexit__(kind, error, trace)
+        if self._is_transport_own:
+            await self._transport.__aexit__(kind, error, trace)
 
     async def ready(self) -> None:
         """Returns once a request would reach RingCentral and be authorised.
@@ -89,8 +97,10 @@ class RingCentral:
         return self._transport.has_idle_connection and not self._is_doubtful
 
     async def _probe(self) -> None:
+        await self._budget.passable(self.payer)
         try:
             answer = await self._send(wire.probe_request(), None)
+            await self._heed_probe(answer)
         except UpstreamFailed as failure:
             raise UpstreamUnavailable(failure.detail, TRY_AGAIN_AFTER) from failure
         if (wait := answers.throttled(answer)) is not None:
@@ -99,29 +109,51 @@ class RingCentral:
             raise UpstreamUnavailable(f"RingCentral answers {answer.status}.", TRY_AGAIN_AFTER)
 
     async def make(
-        self, account: str, extension: str, body: Mapping[str, object]
+        self, account: str, extension: str, body: Mapping[str, object], payment: Payment
     ) -> answers.Placed:
         """Asks for a ring-out, at most once; `body` is RingCentral's `MakeRingOutRequest`.
 
-        The budget is not asked: whoever writes the fence checks the gate in the same step. After
-        UpstreamUnavailable and UpstreamGated nothing rings, after UpstreamFailed something may.
+        It was paid for by whoever wrote the fence. After UpstreamUnavailable and UpstreamGated
+        nothing rings, after UpstreamFailed something may.
         """
         request = wire.make_request(account, extension, body)
         try:
-            return answers.placed(await self._ask(request))
+            return answers.placed(await self._ask(request, payment))
         except StorageUnavailable as unavailable:
-            # Only a token can have been missing: no request was accepted.
+            # Only a token or a payment can have been missing: no request was accepted.
             raise UpstreamUnavailable(unavailable.detail, unavailable.retry_after) from unavailable
 
-    async def status(self, account: str, extension: str, ringout_id: str) -> Reading:
-        """One observation; raises UpstreamGone where RingCentral does not know the ring-out."""
+    async def status(
+        self, account: str, extension: str, ringout_id: str, *, care: bool = False
+    ) -> Reading:
+        """One observation; raises UpstreamGone where RingCentral does not know the ring-out.
+
+        `care` says that the reserve may be spent on it.
+        """
         request = wire.status_request(account, extension, ringout_id)
-        return answers.reading_of(await self._ask_within_budget(request))
+        return answers.reading_of(await self._ask_within_budget(request, care=care))
 
     async def cancel(self, account: str, extension: str, ringout_id: str) -> None:
         """Asks for the ring-out to be torn down; returning means accepted, not stopped."""
         request = wire.cancel_request(account, extension, ringout_id)
         answers.accepted_cancel(await self._ask_within_budget(request))
+
+    async def presence(self, account: str, extension: str, *, care: bool = False) -> list[Sighting]:
+        """The extension's live calls, at nearly the moment; one light request for all of them."""
+        request = presence.presence_request(account, extension)
+        return presence.sightings_of(await self._ask_within_budget(request, care=care))
+
+    async def session(self, account: str, session_id: str) -> Session:
+        """A telephony session; UpstreamGone where it is not known, UpstreamRefused (403) where the
+        app has no CallControl permission."""
+        request = sessions.session_request(account, session_id)
+        return sessions.session_of(await self._ask_within_budget(request))
+
+    async def end_session(self, account: str, session_id: str) -> None:
+        """Asks for a session to be ended, whatever its legs do; returning means accepted. Raises
+        as `session` does."""
+        request = sessions.end_request(account, session_id)
+        sessions.accepted_end(await self._ask_within_budget(request))
 
     async def active_calls(self, account: str, extension: str) -> list[CallRecord]:
         """Calls that go on or have just ended; they appear 3 to 10 s late."""
@@ -136,6 +168,38 @@ class RingCentral:
         return await self._pages(
             lambda page: records.call_log_request(account, extension, since_ms, until_ms, page)
         )
+
+    async def look_up(self, request: wire.Request) -> wire.Answer:
+        """The answer to a read that nobody waits for, whatever its status; it is paid for, never
+        from the reserve."""
+        return await self._ask_within_budget(request, care=False)
+
+    async def through(
+        self, request: wire.Request, send: Callable[[wire.Request], Awaitable[wire.Answer]]
+    ) -> wire.Answer:
+        """The answer to a request that `send` takes another way, inside a WebSocket; it is paid
+        for like `look_up`'s. `send` raises UpstreamFailed where there is no answer."""
+        payment = await self._budget.spend(self.payer, request.group)
+        try:
+            answer = await send(request)
+        except RingOutError as error:
+            await self._settle_unanswered(payment, error)
+            raise
+        await self._heed(payment, answer)
+        return answer
+
+    async def scope(self) -> frozenset[str] | None:
+        """What this credential's token permits; None where RingCentral has not said it."""
+        return await self._tokens.scope()
+
+    async def needs_login(self) -> bool:
+        """Whether a request now would begin with a login."""
+        return await self._tokens.needs_login()
+
+    def looks_a_minute(self) -> float | None:
+        """How many light requests a minute there may be, as RingCentral said last; None where it
+        has named no limit."""
+        return None if self._light is None else 60 * self._light[0].limit / self._light[0].window
 
     def share_left(self) -> float:
         """How much of the light group's minute is left, 0 to 1, when last seen; 1 if unknown."""
@@ -156,20 +220,33 @@ class RingCentral:
         log.warning("ringcentral_list_cut", operation=request(1).operation, rows=len(found))
         return found
 
-    async def _ask_within_budget(self, request: wire.Request) -> wire.Answer:
-        await self._budget.admit(self._credential, request.group)
-        return await self._ask(request)
-
-    async def _ask(self, request: wire.Request) -> wire.Answer:
+    async def _ask_within_budget(self, request: wire.Request, *, care: bool = True) -> wire.Answer:
         token = await self._tokens.token()
-        answer = await self._send(request, token)
+        payment = await self._budget.spend(self.payer, request.group, care=care)
+        return await self._asked(request, token, payment)
+
+    async def _ask(self, request: wire.Request, payment: Payment) -> wire.Answer:
+        try:
+            token = await self._tokens.token()
+        except RingOutError:
+            await self._kept_going(self._budget.refund(payment))
+            raise
+        return await self._asked(request, token, payment)
+
+    async def _asked(self, request: wire.Request, token: str, payment: Payment) -> wire.Answer:
+        answer = await self._send(request, token, payment)
         if answer.status != 401:
             return answer
         await self._tokens.rejected(token)
         fresh = await self._tokens.token()
-        return answer if fresh == token else await self._send(request, fresh)
+        if fresh == token:
+            return answer
+        again = await self._budget.spend(self.payer, request.group, care=True)
+        return await self._send(request, fresh, again)
 
-    async def _send(self, request: wire.Request, token: str | None) -> wire.Answer:
+    async def _send(
+        self, request: wire.Request, token: str | None, payment: Payment | None = None
+    ) -> wire.Answer:
         began = monotonic()
         told = log.bind(operation=request.operation, credential=self._credential)
         try:
@@ -177,6 +254,8 @@ class RingCentral:
         except RingOutError as error:
             self._is_doubtful = True
             told.warning("ringcentral_not_answered", code=error.code, detail=error.detail)
+            if payment is not None:
+                await self._settle_unanswered(payment, error)
             raise
         self._is_doubtful = answer.status >= 500
         told = told.bind(
@@ -188,30 +267,37 @@ class RingCentral:
             told.info("ringcentral_answered")
         else:
             told.warning("ringcentral_declined", error_code=answers.problem_of(answer)[0])
-        await self._heed(request.group, answer)
+        if payment is not None:
+            await self._heed(payment, answer)
         return answer
 
-    async def _heed(self, group: str, answer: wire.Answer) -> None:
-        limit = None if group == wire.UNTHROTTLED else answers.limit_of(answer)
-        if limit is not None and group == wire.LIGHT:
-            self._light = (limit, self._clock())
-        try:
-            if limit is not None:
-                await self._budget.learned(
-                    self._credential, group, limit.limit, limit.remaining, limit.window
-                )
-            await self._close_gates(group, answer, limit)
-        except StorageUnavailable as unavailable:
-            # The answer may hold the id of a call that rings: it must not be lost.
-            log.warning("ringcentral_limit_not_shared", group=group, detail=unavailable.detail)
+    async def _settle_unanswered(self, payment: Payment, error: RingOutError) -> None:
+        if isinstance(error, UpstreamUnavailable):
+            await self._kept_going(self._budget.refund(payment))
+        else:
+            await self._kept_going(self._budget.settle(payment, Heard(answered=False)))
 
-    async def _close_gates(
-        self, group: str, answer: wire.Answer, limit: answers.Limit | None
-    ) -> None:
-        wait = answers.throttled(answer)
-        if wait is not None:
-            for_all = wait.everything or group == wire.UNTHROTTLED
-            for one in wire.GROUPS if for_all else (group,):
-                await self._budget.close_gate(self._credential, one, wait.seconds)
-        elif limit is not None and limit.remaining == 0 and self._gate_on_spent:
-            await self._budget.close_gate(self._credential, group, limit.window)
+    async def _heed(self, payment: Payment, answer: wire.Answer) -> None:
+        limit = answers.limit_of(answer)
+        if limit is not None and payment.group == wire.LIGHT:
+            self._light = (limit, self._clock())
+        penalty = answers.throttled(answer)
+        # A gateway's own answer says nothing of limits by not naming one.
+        is_spoken = answer.status < 500 and answer.status != 401
+        heard = Heard(bool(is_spoken or limit or penalty), limit, penalty)
+        # The answer may hold the id of a call that rings: it must not be lost.
+        await self._kept_going(self._budget.settle(payment, heard))
+
+    async def _heed_probe(self, answer: wire.Answer) -> None:
+        """A request that no group counts was refused: a limiter above the groups speaks."""
+        if (penalty := answers.throttled(answer)) is not None:
+            scope = Scope.ACCOUNT if penalty.scope is Scope.BUCKET else penalty.scope
+            payment = Payment(self.payer, wire.LIGHT, "probe")
+            heard = Heard(penalty=Penalty(penalty.seconds, scope))
+            await self._kept_going(self._budget.settle(payment, heard))
+
+    async def _kept_going(self, writing: Awaitable[None]) -> None:
+        try:
+            await writing
+        except StorageUnavailable as unavailable:
+            log.warning("ringcentral_limit_not_shared", detail=unavailable.detail)

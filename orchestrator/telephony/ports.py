@@ -7,6 +7,8 @@ All of these may raise `StorageUnavailable`.
 
 from typing import Protocol
 
+from orchestrator.domain.budget import Heard, Payer, Payment
+
 
 class TokenStore(Protocol):
     """Keeps one sealed text for each credential, and lends the right to log in."""
@@ -27,6 +29,14 @@ class TokenStore(Protocol):
         """Gives the right back, if `owner` still has it."""
         ...
 
+    async def park(self, credential: str, code: str, detail: str) -> None:
+        """RingCentral refuses this credential: says so to whoever looks."""
+        ...
+
+    async def unpark(self, credential: str) -> None:
+        """RingCentral accepts this credential."""
+        ...
+
 
 class Observer(Protocol):
     """Is told of the requests to RingCentral; it must not raise."""
@@ -45,18 +55,22 @@ class Unobserved:
 
 
 class Budget(Protocol):
-    """The rate limit of each (credential, group) as all processes see it."""
+    """The rate limit of each bucket as all processes see it."""
 
-    async def admit(self, credential: str, group: str) -> None:
-        """Returns where a request may be sent now; raises `UpstreamGated` where it may not."""
+    async def spend(self, payer: Payer, group: str, *, care: bool = False) -> Payment:
+        """Pays for one request; raises `UpstreamGated` where it may not be sent now. `care` marks
+        cancels and reconciliation, which a reserve is kept for."""
         ...
 
-    async def close_gate(self, credential: str, group: str, seconds: float) -> None:
-        """From now on nobody may send to this group, for so long."""
+    async def passable(self, payer: Payer) -> None:
+        """Returns where a request that counts towards no group may be sent; raises `UpstreamGated`
+        where none may."""
         ...
 
-    async def learned(
-        self, credential: str, group: str, limit: int, remaining: int, window: int
-    ) -> None:
-        """What an answer's headers said: `remaining` of `limit` requests in `window` seconds."""
+    async def settle(self, payment: Payment, heard: Heard) -> None:
+        """Tells what came of a request that was sent."""
+        ...
+
+    async def refund(self, payment: Payment) -> None:
+        """Takes a payment back: nothing was sent."""
         ...

@@ -49,7 +49,8 @@ def call_log_request(
     return Request("call_log", "GET", f"{path}?{urlencode(asked)}", HEAVY)
 
 
-def _e164(value: object) -> str | None:
+def e164(value: object) -> str | None:
+    """A phone number as RingCentral writes it, with its plus or without, normalised; else None."""
     written = text_of(value)
     if written is None or written.startswith("("):
         return None
@@ -60,7 +61,7 @@ def _numbers(row: Mapping[object, object]) -> Iterator[str]:
     for end in (row.get("from"), row.get("to")):
         if isinstance(end, dict):
             for name in ("phoneNumber", "dialerPhoneNumber"):
-                if (number := _e164(end.get(name))) is not None:
+                if (number := e164(end.get(name))) is not None:
                     yield number
 
 

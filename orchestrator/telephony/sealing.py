@@ -21,7 +21,6 @@ RENEWED_AFTER = 0.8
 """The share of its life after which a token is renewed."""
 
 _GOOD_FOR = 0.98
-_REMEMBERED_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,13 @@ class Setback:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A token (empty: none), its life, the last minute's logins; times in milliseconds."""
+    """A token (empty: none), its life and what it permits; times in milliseconds."""
 
     token: str = field(default="", repr=False)
     issued_at: int = 0
     expires_at: int = 0
-    logins: tuple[int, ...] = ()
     setback: Setback | None = None
+    scope: str = ""
 
     def _passed(self, share: float) -> float:
         return self.issued_at + share * (self.expires_at - self.issued_at)
@@ -66,7 +65,6 @@ class Kept:
         until = max(
             self.expires_at if self.token else 0,
             self.setback.until if self.setback else 0,
-            max(self.logins, default=0) + _REMEMBERED_MS,
         )
         return max(1, -(-(until - now) // 1000))
 

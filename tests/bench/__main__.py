@@ -4,7 +4,17 @@ import asyncio
 import platform
 import sys
 
-from tests.bench import deaths, dispatch, economy, fanout, throughput, webhooks
+from tests.bench import (
+    deaths,
+    dispatch,
+    economy,
+    fanout,
+    fleet,
+    freshness,
+    lost,
+    throughput,
+    webhooks,
+)
 
 TABLES = {
     "dispatch": dispatch.run,
@@ -12,6 +22,9 @@ TABLES = {
     "economy": economy.run,
     "deaths": deaths.run,
     "fanout": fanout.run,
+    "fleet": fleet.run,
+    "freshness": freshness.run,
+    "lost": lost.run,
     "webhooks": webhooks.run,
 }
 

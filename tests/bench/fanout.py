@@ -1,5 +1,5 @@
-"""A change at RingCentral -> its event in the stream -> a client of server-sent events; and how
-many events a second one process tells 500 clients."""
+"""A change at RingCentral -> its event in the stream -> a client of server-sent events, and a
+receiver of webhooks; and how many events a second one process tells 500 clients."""
 
 import asyncio
 import json
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis as redis_sync
+from aiohttp import web
 
 from tests.bench.house import House, house, percentiles, row
 from tests.bench.listeners import LAST
+from tests.harness.receiver import Got, receiving
 from tests.harness.sse import Listener, listening
 from tests.harness.waiting import wait_until
 
@@ -57,8 +59,43 @@ async def _heard(stream: Listener, calls: int) -> list[Heard]:
     return heard
 
 
-async def _followed(one: House, load: Load) -> tuple[list[float], list[float]]:
-    """From change to event, and from event to client, in ms."""
+class _Arrivals:
+    """When a receiver had each event of a call (ns since the epoch), by call and sequence."""
+
+    def __init__(self) -> None:
+        self.at: dict[tuple[str, int], int] = {}
+
+    async def answer(self, got: Got, _: web.Request) -> web.StreamResponse:
+        """Notes the time, and accepts."""
+        call = got.json["data"]
+        self.at.setdefault((call["id"], call["sequence"]), time.time_ns())
+        return web.Response(status=204)
+
+
+async def _followed(one: House, load: Load) -> tuple[list[float], list[float], list[float]]:
+    """From change to event, and from event to client and to receiver, in ms."""
+    arrivals = _Arrivals()
+    async with receiving() as receiver:
+        receiver.answer = arrivals.answer
+        body = {"url": receiver.url}
+        async with one.session.post(f"{one.rest}/v1/webhooks", json=body) as response:
+            webhook = await response.json()
+        seen, told, heard = await _streamed(one, load)
+
+        async def all_there() -> bool:
+            return all(_name(event) in arrivals.at for event in heard)
+
+        await wait_until(all_there, 60)
+        await one.session.delete(f"{one.rest}/v1/webhooks/{webhook['id']}")
+    sent = [arrivals.at[_name(event)] / 1e6 - event.written for event in heard]
+    return seen, told, sent
+
+
+def _name(event: Heard) -> tuple[str, int]:
+    return event.call["id"], event.call["sequence"]
+
+
+async def _streamed(one: House, load: Load) -> tuple[list[float], list[float], list[Heard]]:
     durations = {"leg1_ring": load.ring, "leg2_ring": load.ring, "talk": load.talk}
     await one.simulated.tune(**durations, prompt_press=0.0)
     async with listening(one.session, f"{one.rest}/v1/events") as stream:
@@ -77,7 +114,7 @@ async def _followed(one: House, load: Load) -> tuple[list[float], list[float]]:
     }
     seen = [_delay(event, dialled[numbers[event.call["id"]]], load) for event in heard]
     told = [event.received / 1e6 - event.written for event in heard]
-    return [delay for delay in seen if delay is not None], told
+    return [delay for delay in seen if delay is not None], told, heard
 
 
 def _delay(event: Heard, dialled: float, load: Load) -> float | None:
@@ -117,8 +154,14 @@ async def _fanned_out(one: House) -> float:
     return BURST / ((int(done) - began) / 1e9)
 
 
-def _rows(load: Load, seen: Sequence[float], told: Sequence[float]) -> list[str]:
-    found = (("change -> event in the stream", seen), ("event in the stream -> client", told))
+def _rows(
+    load: Load, seen: Sequence[float], told: Sequence[float], sent: Sequence[float]
+) -> list[str]:
+    found = (
+        ("change -> event in the stream", seen),
+        ("event in the stream -> client", told),
+        ("event in the stream -> webhook receiver", sent),
+    )
     return [
         row(f"{load.live} live calls, {name}", *(f"{one:.1f}" for one in percentiles(ms)), len(ms))
         for name, ms in found
@@ -128,7 +171,7 @@ def _rows(load: Load, seen: Sequence[float], told: Sequence[float]) -> list[str]
 async def run() -> list[str]:
     """The table."""
     lines = [row("in ms", "p50", "p99", "samples")]
-    async with house(workers=2) as one:
+    async with house(workers=2, RINGOUT_WEBHOOK_TARGETS="any") as one:
         for load in LOADS:
             lines += _rows(load, *await _followed(one, load))
     async with house(workers=0) as one:

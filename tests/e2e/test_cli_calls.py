@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.harness.processes import Fleet, Process
 from tests.harness.simulated import Simulated
@@ -61,6 +62,17 @@ def test_a_call_that_is_not_completed_is_a_failure(ringout: CommandLine) -> None
     code, lines, errors = ringout.run("call", BUSY, "--from", CALLER, "--wait", "--json")
     assert (code, errors) == (1, [])
     assert json.loads(lines[0])["outcome"] == "busy"
+
+
+async def test_who_waits_is_told_which_call_was_lost(ringout: CommandLine, redis_url: str) -> None:
+    waiting = ringout.start("call", FOREVER, "--from", CALLER, "--wait")
+    await wait_until(lambda: any("connected" in line for line in waiting.lines))
+    async with Redis.from_url(redis_url) as redis:
+        ((call_id, _),) = await redis.zrange("ringout:v1:{ringout}:calls", 0, -1, withscores=True)
+        await redis.flushdb()
+    await wait_until(lambda: waiting.code is not None, PATIENCE_S)
+    assert waiting.code == 1
+    assert waiting.errors[0].startswith(f"ringout: {call_id.decode()} goes on: ")
 
 
 def test_a_key_makes_one_call(ringout: CommandLine) -> None:
@@ -144,11 +156,17 @@ def test_doctor_finds_a_running_system_well(ringout: CommandLine, fleet: Fleet) 
     assert list(_verdicts(lines)) == [
         "settings",
         "redis",
+        "memory",
         "eviction",
         "persistence",
+        "redis clock",
         "ringcentral",
         "clock",
         "credential",
+        "permissions",
+        "extension",
+        "caller-id",
+        "phones",
         "rest",
         "mcp",
         "workers",

@@ -1,11 +1,12 @@
 """`ringout events tail`, against running processes."""
 
 import json
+import shlex
 import signal
 
 import pytest
 
-from tests.harness.processes import Fleet, Process
+from tests.harness.processes import CLI, Fleet, Process
 from tests.harness.redis import free_port
 from tests.harness.simulated import Simulated
 from tests.harness.waiting import wait_until
@@ -84,3 +85,16 @@ async def test_nobody_there_is_a_failure(fleet: Fleet) -> None:
     tail = fleet.command("events", "tail", RINGOUT_PUBLIC_URL=f"http://127.0.0.1:{free_port()}")
     assert await _ended(tail) == 1
     assert "REST does not answer" in tail.errors[0]
+
+
+@pytest.mark.parametrize("command", [("events", "tail", "--since", "0"), ("watch",)], ids=str)
+async def test_a_reader_that_has_enough_ends_it_without_a_word(
+    rest: Process, fleet: Fleet, command: tuple[str, ...]
+) -> None:
+    await _placed(fleet)
+    words = " ".join(shlex.quote(word) for word in [*CLI, *command])
+    piped = fleet.run(["sh", "-c", f"({words}; echo $? >&2) | head -n 1"])
+    await wait_until(lambda: piped.lines)
+    await _placed(fleet)
+    assert await _ended(piped) == 0
+    assert piped.errors == ["1"]

@@ -1,5 +1,6 @@
 """What the command line shows while things change, on a terminal and through restarts."""
 
+import json
 import os
 import pty
 import re
@@ -8,9 +9,12 @@ import subprocess
 import termios
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
+from orchestrator.delivery import signing
 from tests.harness.processes import CLI, ROOT, Fleet, Process
+from tests.harness.proxy import proxied
 from tests.harness.receiver import Receiver, receiving, status
 from tests.harness.redis import free_port
 from tests.harness.simulated import Simulated
@@ -36,9 +40,9 @@ def rest(fleet: Fleet, simulated: Simulated) -> Process:
     return process
 
 
-async def ringout(fleet: Fleet, *arguments: str) -> tuple[int, list[str], list[str]]:
+async def ringout(fleet: Fleet, *arguments: str, **more: str) -> tuple[int, list[str], list[str]]:
     """The exit code of a command, and what it said on stdout and stderr."""
-    process = fleet.command(*arguments)
+    process = fleet.command(*arguments, **more)
     await wait_until(lambda: process.code is not None, PATIENCE_S)
     return process.terminate(), process.lines, process.errors
 
@@ -192,6 +196,50 @@ async def test_a_webhook_from_its_beginning_to_its_end(
     code, lines, _ = await ringout(fleet, "webhooks", "remove", webhook)
     assert (code, lines) == (0, [f"{webhook}  removed"])
     assert (await ringout(fleet, "webhooks", "list"))[:2] == (0, [])
+
+
+async def test_one_call_is_told_to_an_url(rest: Process, fleet: Fleet, receiver: Receiver) -> None:
+    secret = signing.new_secret()
+    fleet.environment["RINGOUT_CALLBACK_SECRET"] = secret
+    wish = ("call", BUSY, "--from", CALLER, "--callback-url", receiver.url)
+    code, _, errors = await ringout(fleet, *wish)
+    assert code == 2, "this REST has no secret to sign with"
+    assert "callbackUrl" in errors[0]
+    rest.terminate()
+    fleet.command("rest").line_with("rest listening on")
+    fleet.worker()
+    receiver.answer = status(204)
+    code, lines, errors = await ringout(fleet, *wish, "--json")
+    assert (code, errors) == (0, [])
+    assert "callbackUrl" not in lines[0]
+    call_id = json.loads(lines[0])["id"]
+    await wait_until(lambda: "call.ended" in receiver.types(call_id))
+    assert receiver.got[0].verified(secret)["data"]["id"] == call_id
+
+
+async def test_an_answer_that_was_lost_says_how_to_ask_again(
+    rest: Process, fleet: Fleet, session: aiohttp.ClientSession
+) -> None:
+    wish = ("call", BUSY, "--from", CALLER, "--json")
+    async with proxied(fleet.environment["RINGOUT_PUBLIC_URL"], "http") as proxy:
+        proxy.hold_replies_after("POST ")
+        lost = fleet.command(*wish, RINGOUT_PUBLIC_URL=proxy.url)
+        await proxy.held.wait()
+
+        async def accepted() -> list[str]:
+            async with session.get(f"{fleet.environment['RINGOUT_PUBLIC_URL']}/v1/calls") as answer:
+                return [call["id"] for call in (await answer.json())["calls"]]
+
+        (call_id,) = await wait_until(accepted)
+        await proxy.close()
+        await wait_until(lambda: lost.code is not None, PATIENCE_S)
+        assert lost.code == 1
+        key = re.search(r"--key (\w+)", lost.errors[0])
+        assert key is not None, lost.errors
+    again = await ringout(fleet, *wish, "--key", key[1])
+    assert json.loads(again[1][0])["id"] == call_id
+    code, _, errors = await ringout(fleet, *wish, RINGOUT_PUBLIC_URL="http://127.0.0.1:9")
+    assert (code, "--key" in errors[0]) == (1, False), "nobody was asked"
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,12 @@ class Console:
         )
         return ids
 
+    async def seen(self, now: bool) -> None:
+        """Brings the page to the front, or puts it behind another."""
+        is_hidden = f"Object.defineProperty(document, 'hidden', {{ value: {json.dumps(not now)}, "
+        await self.tab.value(f"{is_hidden} configurable: true }}) && null")
+        await self.tab.value("document.dispatchEvent(new Event('visibilitychange'))")
+
     def restart(self) -> None:
         """Ends REST and starts it at the same address."""
         self.rest.terminate()
@@ -272,3 +278,55 @@ async def test_a_script_that_was_smuggled_in_does_not_run(console: Console) -> N
     (problem,) = console.tab.problems
     assert "Content Security Policy" in problem
     console.tab.problems.clear()
+
+
+async def test_a_time_line_says_what_is_missing(console: Console, front: FrontEnd) -> None:
+    call_id = await accept(front, HAPPY)
+    await console.click("#calls .open")
+    await console.tab.until("document.querySelector('#details-line .what')")
+    gap = "document.getElementById('details-gap')"
+    assert await console.tab.value(f"{gap}.hidden")
+    await console.click("#details-close")
+    await front.backend.commands.redis.xtrim("ringout:v1:{ringout}:events", maxlen=0)
+    await front.service.cancel("~", "~", call_id)
+    await console.row("withdrawn")
+    await console.click("#calls .open")
+    await console.tab.until(f"!{gap}.hidden")
+    told = await console.tab.value(f"{gap}.textContent")
+    assert told == "Incomplete: 1 of its 2 events is no longer found."
+
+
+async def test_an_open_call_is_renewed_when_the_page_is_seen_again(
+    console: Console, front: FrontEnd
+) -> None:
+    call_id = await accept(front, HAPPY)
+    await console.click("#calls .open")
+    await console.tab.until("document.querySelector('#details-line .what')")
+    await console.seen(False)
+    await front.service.cancel("~", "~", call_id)
+    await console.seen(True)
+    await console.tab.until("document.querySelector('#details[data-tone=withdrawn]')")
+    line = "[...document.querySelectorAll('#details-line .what')].map((node) => node.textContent)"
+    assert await console.tab.until(f"{line}.length === 2 && {line}.at(-1)") == "ended: cancelled"
+    assert await console.tab.value("document.getElementById('details-cancel').hidden")
+
+
+HURTFUL = "\"><img src=x onerror=window.hurt=1><script>window.hurt=2</script>'`${1}javascript:"
+
+
+async def test_what_others_wrote_is_text(
+    receiver: Receiver, console: Console, front: FrontEnd, simulated: Simulated
+) -> None:
+    url = f"{receiver.url}?<img%20src=x%20onerror=window.hurt=3>"
+    await subscribed(front, url, eventTypes=["call.queued"], description=HURTFUL[:64])
+    console.fleet.worker()
+    await accept(front, HAPPY, clientReference=HURTFUL)
+    await console.tab.until("document.querySelector('#webhooks [data-key^=dlv_]')")
+    await console.click("#calls .open")
+    await console.row("completed")
+    shown = await console.tab.value("document.getElementById('details-facts').innerText")
+    assert HURTFUL in shown
+    assert HURTFUL in await console.tab.value("document.querySelector('#calls .note').textContent")
+    assert HURTFUL[:64] in await console.tab.value("document.getElementById('webhooks').innerText")
+    assert await console.tab.value("document.querySelectorAll('main img, dialog img').length") == 0
+    assert await console.tab.value("window.hurt ?? null") is None

@@ -94,7 +94,7 @@ async def test_a_lost_answer_never_rings_twice_and_ends_in_the_truth(
     call = await reaches(front, call_id, "ended", seconds=40)
     dialled = await simulated.dialled("+16505550110")
     assert len(dialled) <= 1
-    assert call["outcome"] == ("busy" if dialled else "unknown")
+    assert call["outcome"] == ("busy" if dialled else "failed")
     posts = [row for row in await simulated.requests() if row["operation"] == "make"]
     assert len(posts) == 1
 

@@ -6,6 +6,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.processes import CLI, Fleet, Process
+from tests.harness.processes import CLI, ROOT, Fleet, Process
 from tests.harness.waiting import wait_until
 
 ANY_PORT = {
@@ -132,6 +133,15 @@ def test_every_line_to_paste_works(ups: list[Up], tmp_path: Path) -> None:
     watch = up.process.line_with("ringout watch")
     watched = _pasted(f"{watch} {up.pasted()['id']}")
     assert "ended: completed" in watched.stdout.splitlines()[-1], watched.stderr
+
+
+def test_an_example_that_receives_webhooks_works(ups: list[Up], tmp_path: Path) -> None:
+    up = _started(ups, tmp_path)
+    up.wait_until_ready()
+    url = up.process.line_with("REST ").split()[1]
+    example = f"{shlex.quote(sys.executable)} {ROOT}/examples/06_receive_webhooks.py"
+    ran = _pasted(f"RINGOUT_PUBLIC_URL={url} {example}")
+    assert "call.ended" in ran.stdout.splitlines()[-1], ran.stderr
 
 
 def _pasted(line: str) -> subprocess.CompletedProcess[str]:

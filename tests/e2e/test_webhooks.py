@@ -220,6 +220,25 @@ async def test_a_webhook_that_only_fails_is_disabled_with_the_reason(
     assert webhook.health.failures >= 50
 
 
+async def test_what_waits_for_a_retry_is_given_up_when_its_webhook_is_disabled(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd, receiver: Receiver
+) -> None:
+    fleet.worker(RINGOUT_WEBHOOK_LADDER="3600")
+    webhook_id, _ = await subscribed(front, receiver.url, eventTypes=["call.queued"])
+    receiver.answer = status(500)
+    await accept(front, CALLEE)
+
+    async def waits() -> bool:
+        return [one["attempts"] for one in await deliveries(front, "pending")] == [1]
+
+    await wait_until(waits)
+    await front.webhooks.change(webhook_id, WebhookChange.model_validate({"enabled": False}))
+    (dead,) = await are(front, "dead", 1)
+    assert (dead["failure"]["code"], dead["attempts"]) == ("disabled", 1)
+    assert (await front.webhooks.webhooks.get(webhook_id)).health.pending == 0
+    assert len(receiver.got) == 1
+
+
 async def test_a_redirect_to_a_private_address_is_a_failure_with_its_reason(
     fleet: Fleet, simulated: Simulated, front: FrontEnd, receiver: Receiver
 ) -> None:

@@ -45,7 +45,7 @@ async def test_killed_before_the_fence_the_call_is_placed_by_another(
     assert len(await simulated.dialled(CALLEE)) == 1
 
 
-async def test_killed_after_the_fence_the_call_is_never_placed_and_ends_unknown(
+async def test_killed_after_the_fence_the_call_is_never_placed_and_that_is_found_out(
     quick: Fleet, simulated: Simulated, front: FrontEnd
 ) -> None:
     async with proxied(quick.environment["REDIS_URL"]) as redis:
@@ -57,14 +57,14 @@ async def test_killed_after_the_fence_the_call_is_never_placed_and_ends_unknown(
     quick.worker()
     await _lease_ends(front, call_id)
     call = await reaches(front, call_id, "ended", seconds=45)
-    assert call["outcome"] == "unknown"
+    assert (call["outcome"], call["reason"]["code"]) == ("failed", "not_placed")
     assert await simulated.dialled(CALLEE) == []
     kinds = await _in_order(front, call_id)
     assert kinds == ["call.queued", "call.placing", "call.unconfirmed", "call.ended"]
 
 
 @pytest.mark.parametrize(("fault", "dials"), [("hang_before", 0), ("hang_after", 1)])
-async def test_killed_during_the_post_the_call_is_found_or_unknown(
+async def test_killed_during_the_post_it_is_found_out_whether_the_call_was_placed(
     quick: Fleet, simulated: Simulated, front: FrontEnd, fault: str, dials: int
 ) -> None:
     await simulated.fault(operation="make", kind=fault, times=1)
@@ -81,7 +81,7 @@ async def test_killed_during_the_post_the_call_is_found_or_unknown(
     await _lease_ends(front, call_id)
     call = await reaches(front, call_id, "ended", seconds=45)
     assert len(await simulated.dialled(CALLEE)) == dials
-    assert call["outcome"] == ("completed" if dials else "unknown")
+    assert call["outcome"] == ("completed" if dials else "failed")
     assert (call["ringoutId"] is not None) == bool(dials)
     await _in_order(front, call_id)
 

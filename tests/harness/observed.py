@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -27,6 +29,8 @@ CALLER = "+16505550100"
 ENDINGS = {"+16505550123": "completed", "+16505550110": "busy", "+16505550130": "blocked"}
 RINGS_ON = "+16505550111"
 TALKS_ON = "+16505550126"
+REFERENCE = "4711"
+"""Of all calls: a client may choose one that looks like a number."""
 
 
 def eventually(condition: Callable[[], Answer], seconds: float = 30.0) -> Answer:
@@ -82,9 +86,12 @@ class House:
 
     def place(self, to: str) -> str:
         """The id of a new call."""
-        body = {"from": {"phoneNumber": CALLER}, "to": {"phoneNumber": to}}
-        call = json.loads(asked(self.addresses["rest"] + RING_OUT, "POST", body))
+        call = json.loads(asked(self.addresses["rest"] + RING_OUT, "POST", _wish(to)))
         return str(call["id"])
+
+    def subscribe(self, url: str) -> None:
+        """Has every event sent to an URL."""
+        asked(f"{self.addresses['rest']}/v1/webhooks", "POST", {"url": url})
 
     def withdraw(self, call_id: str) -> None:
         """Asks for a cancel."""
@@ -97,13 +104,43 @@ class House:
 
     def place_by_tool(self, to: str) -> str:
         """The id of a new call, placed over MCP."""
-        body = {"from": {"phoneNumber": CALLER}, "to": {"phoneNumber": to}}
-        tool = {"name": "make-ringout-call", "arguments": {"body": body}}
+        tool = {"name": "make-ringout-call", "arguments": {"body": _wish(to)}}
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": tool}
         accept = "application/json, text/event-stream"
         text = asked(f"{self.addresses['mcp']}/mcp", "POST", request, Accept=accept)
         line = next(line for line in text.splitlines() if line.startswith("data: {"))
         return str(json.loads(line[6:])["result"]["structuredContent"]["id"])
+
+
+def _wish(to: str) -> dict[str, Any]:
+    ends = {"from": {"phoneNumber": CALLER}, "to": {"phoneNumber": to}}
+    return {**ends, "clientReference": REFERENCE}
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    """Says yes to every event."""
+
+    def do_POST(self) -> None:
+        """One event."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
+        """Nothing."""
+
+
+@contextmanager
+def receiving() -> Iterator[str]:
+    """The URL of a receiver that says yes."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/hook"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
@@ -112,11 +149,18 @@ def house(folder: Path) -> Iterator[House]:
     guarded = GuardedServer(folder)
     guarded.server.start()
     fleet = Fleet({"REDIS_URL": guarded.url("app"), "RINGOUT_LOG_FORMAT": "json"})
+    with receiving() as url:
+        yield from _running(guarded, fleet, url)
+
+
+def _running(guarded: GuardedServer, fleet: Fleet, url: str) -> Iterator[House]:
     try:
         fleet.environment["RINGOUT_CADENCE_FACTOR"] = "0.1"
+        fleet.environment["RINGOUT_WEBHOOK_TARGETS"] = "any"
         limits = "heavy=100/60,light=1000/60"
         fleet.simulator(RINGOUT_SIMULATOR_SPEED="10", RINGOUT_SIMULATOR_LIMITS=limits)
         running = House(guarded, _started(fleet))
+        running.subscribe(url)
         _at_work(running)
         yield running
     finally:
@@ -149,3 +193,6 @@ def _at_work(running: House) -> None:
     eventually(lambda: counted.items() <= running.stats().items())
     shown = f'ringout_calls{{state="ended"}} {len(ids) + 1}.0'
     eventually(lambda: shown in running.exposed("worker"))
+    delivered = 'ringout_webhook_deliveries_total{result="delivered"}'
+    eventually(lambda: delivered in running.exposed("worker"))
+    eventually(lambda: running.stats().get("deliveriesPending") == "0")

@@ -20,8 +20,8 @@ OWNERS = {
         "orchestrator.telephony",
         "workers.probes",
     ),
-    "arq": ("workers",),
-    "cryptography": ("orchestrator.telephony",),
+    "arq": ("orchestrator.storage.lanes", "workers"),
+    "cryptography": ("orchestrator.storage.credentials", "orchestrator.telephony"),
     "mcp": ("orchestrator.mcp",),
     "openapi_pydantic": ("orchestrator.rest",),
     "prometheus_client": (
@@ -32,7 +32,6 @@ OWNERS = {
         "workers.metrics",
     ),
     "redis": (
-        "orchestrator.cli.checks",
         "orchestrator.runtime",
         "orchestrator.storage",
         "workers.queue",

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain import calls
+from orchestrator.domain.budget import Heard, Payer, Payment, Penalty
+from orchestrator.domain.clock import from_rfc3339
 from orchestrator.domain.errors import (
     CallNotFound,
     CallWithdrawn,
@@ -23,10 +25,12 @@ from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
 from orchestrator.service.calls import CallService, ServiceOptions
 from orchestrator.service.models import parsed
+from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
+from orchestrator.storage.lanes import Lanes
 from orchestrator.storage.listing import CallList, Wanted
 
 BODY = {"from": {"phoneNumber": "+16505550100"}, "to": {"phoneNumber": "+16505550123"}}
@@ -53,13 +57,31 @@ class Source:
         return self.reading
 
 
+class Payers:
+    """Says that one credential asks, or that nobody does."""
+
+    def __init__(self) -> None:
+        self.answer: Payer | Exception = Payer()
+
+    async def payer(self, account: str, extension: str) -> Payer:
+        """The payer set, or the error."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
 @pytest.fixture
 def source() -> Source:
     return Source()
 
 
 @pytest.fixture
-async def service(redis_url: str, source: Source) -> AsyncIterator[CallService]:
+def payers() -> Payers:
+    return Payers()
+
+
+@pytest.fixture
+async def service(redis_url: str, source: Source, payers: Payers) -> AsyncIterator[CallService]:
     redis = connect(redis_url, replace(WORKER, answer=6.0))
     commands = Commands(redis, WORKER)
     feed = Feed(redis)
@@ -69,6 +91,8 @@ async def service(redis_url: str, source: Source) -> AsyncIterator[CallService]:
         glances=Glances(commands),
         feed=feed,
         source=source,
+        payers=payers,
+        lanes=Lanes(commands, RedisBudget(commands)),
         clock=now,
         options=ServiceOptions(base_url="http://x"),
     )
@@ -139,7 +163,6 @@ async def test_many_who_insist_make_one_live_read(service: CallService, source: 
     "error",
     [
         UpstreamFailed("502"),
-        UpstreamGated("gated", 7),
         UpstreamUnavailable("away", 3),
         UpstreamRefused(403, "CMN-401", "no"),
     ],
@@ -162,6 +185,69 @@ async def test_a_live_read_that_fails_fails_once_for_all(
     redis = service.store.commands.redis
     await redis.delete(*await redis.keys("*glance*"))
     assert (await service.read("~", "~", call_id, fresh=True)).snapshot.state.value == "connected"
+
+
+async def test_where_the_budget_is_spent_the_call_is_told_as_it_was_last_seen(
+    service: CallService, source: Source
+) -> None:
+    call_id = await ring(service)
+    source.reading = UpstreamGated("gated", 7)
+    reads = [service.read("~", "~", call_id, fresh=True) for _ in range(20)]
+    glances = await asyncio.gather(*reads)
+    assert source.asked == 1
+    assert {(glance.snapshot.state.value, glance.live) for glance in glances} == {
+        ("ringing", False)
+    }
+
+
+async def test_where_the_budget_is_spent_a_foreign_ring_out_has_to_wait(
+    service: CallService, source: Source
+) -> None:
+    source.reading = UpstreamGated("gated", 7)
+    with pytest.raises(UpstreamGated) as gated:
+        await service.read("~", "~", "s-foreign")
+    assert gated.value.retry_after == 7
+
+
+async def test_a_call_that_waits_says_where_it_stands(service: CallService) -> None:
+    ids = [(await service.accept("~", "~", parsed(BODY))).snapshot.id for _ in range(3)]
+    refused = Payment(Payer(), "heavy", "refused")
+    budget = RedisBudget(service.store.commands)
+    await budget.settle(refused, Heard(penalty=Penalty(30)))
+    shown = [json.loads((await service.read("~", "~", one)).snapshot.document) for one in ids]
+    assert [one["queue"]["position"] for one in shown] == [1, 2, 3]
+    starts = [from_rfc3339(one["queue"]["estimatedStart"]) for one in shown]
+    assert all(now() + 20_000 < start < now() + 31_000 for start in starts)
+    await service.cancel("~", "~", ids[0])
+    second = json.loads((await service.read("~", "~", ids[1])).snapshot.document)
+    assert second["queue"]["position"] == 1
+
+
+async def test_a_call_whose_turn_it_is_names_no_place(service: CallService) -> None:
+    call_id = (await service.accept("~", "~", parsed(BODY))).snapshot.id
+    shown = json.loads((await service.read("~", "~", call_id)).snapshot.document)
+    assert shown.get("queue") is None
+
+
+async def test_a_call_that_nobody_can_ask_for_is_not_accepted(
+    service: CallService, payers: Payers
+) -> None:
+    payers.answer = UpstreamRefused(403, "no_credential", "nobody")
+    with pytest.raises(UpstreamRefused):
+        await service.accept("1", "2", parsed(BODY))
+    assert (await service.page(Wanted(), 10, None)).calls == []
+
+
+async def test_a_call_is_its_credential_s_from_the_start(
+    service: CallService, payers: Payers
+) -> None:
+    payers.answer = Payer("desk", "123")
+    call_id = (await service.accept("~", "~", parsed(BODY))).snapshot.id
+    record = await service.store.record(call_id)
+    assert record is not None
+    assert record.call.credential == "desk"
+    assert await service.lanes.place_of(call_id, Payer("desk", "123")) is not None
+    assert await service.lanes.place_of(call_id, Payer()) is None
 
 
 async def test_a_reader_that_goes_away_leaves_the_read_to_the_next(

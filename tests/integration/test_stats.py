@@ -1,14 +1,14 @@
 """How the house stands: counted from Redis by size and score, exact where it is a total."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from orchestrator.domain import calls
+from orchestrator.domain.budget import Heard, Limit, Payer, Penalty
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.status import NOT_SPOKEN, Reading
 from orchestrator.domain.words import Outcome, State
@@ -19,21 +19,12 @@ from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
 from orchestrator.storage.house_book import STATS_FIELDS, TOTALS_FIELDS
-from orchestrator.storage.scripts import Script
 from orchestrator.storage.stats import Stats, Worker
+from tests.harness.twice import SentTwice
 from tests.harness.waiting import wait_until
 
-BUCKETS = (("default", "heavy"), ("default", "light"))
 BUSY = Reading("InProgress", "Success", "Busy")
 ME = Worker("worker_1", "host:1", "1.2.3", 1_700_000_000_000)
-
-
-class SentTwice(Commands):
-    """Sends every script twice, as a connection that breaks before the answer would."""
-
-    async def run(self, script: Script, keys: Sequence[str], *args: Any) -> Any:
-        await super().run(script, keys, *args)
-        return await super().run(script, keys, *args)
 
 
 @pytest.fixture
@@ -52,6 +43,18 @@ def store(request: pytest.FixtureRequest, redis: Redis) -> CallStore:
 @pytest.fixture
 def stats(redis: Redis) -> Stats:
     return Stats(Commands(redis, WORKER))
+
+
+async def used(redis: Redis, group: str, limit: Limit | None) -> None:
+    """A request was paid for and answered."""
+    budget = RedisBudget(Commands(redis, WORKER))
+    await budget.settle(await budget.spend(Payer(), group), Heard(limit=limit))
+
+
+async def refused(redis: Redis, group: str, seconds: float) -> None:
+    """A request was paid for and refused."""
+    budget = RedisBudget(Commands(redis, WORKER))
+    await budget.settle(await budget.spend(Payer(), group), Heard(penalty=Penalty(seconds)))
 
 
 def _call(name: str) -> Call:
@@ -116,18 +119,18 @@ async def test_every_total_has_a_place_in_the_key_book() -> None:
         "adopted",
         "cancels_requested",
         *(f"ended_{outcome}" for outcome in Outcome),
+        "events_lost",
     }
 
 
 async def test_an_empty_house_counts_nothing(stats: Stats) -> None:
-    await stats.count(BUCKETS)
+    await stats.count()
     counted = await stats.read()
     assert counted.pop("updatedAt")
     assert {float(value) for value in counted.values()} == {0.0}
 
 
 async def test_what_is_counted(stats: Stats, redis: Redis, store: CallStore) -> None:
-    budget = RedisBudget(Commands(redis, WORKER))
     await _rings(store, "rings")
     await store.accept(_call("waits"), {})
     at = now()
@@ -136,10 +139,10 @@ async def test_what_is_counted(stats: Stats, redis: Redis, store: CallStore) -> 
     await redis.zadd(keys.LOOKS, {"a": at - 7_000, "b": at - 2_000, "c": at + 60_000})
     await redis.zadd(delivery_keys.PENDING, {"a": at - 30_000, "b": at})
     await redis.zadd(delivery_keys.DEAD, {"c": at - 90_000})
-    await budget.close_gate("default", "heavy", 40.0)
-    await budget.learned("default", "light", 50, 7, 60)
+    await refused(redis, "heavy", 39.5)
+    await used(redis, "light", Limit(50, 7, 60))
     await stats.beat(ME, at, {})
-    await stats.count(BUCKETS)
+    await stats.count()
     counted = await stats.read()
     seconds = {name: float(counted.pop(name)) for name in list(counted) if "econds" in name}
     counted.pop("updatedAt")
@@ -164,8 +167,8 @@ async def test_what_is_counted(stats: Stats, redis: Redis, store: CallStore) -> 
 
 
 async def test_the_key_book_names_every_field(stats: Stats, redis: Redis) -> None:
-    await RedisBudget(Commands(redis, WORKER)).learned("default", "heavy", 10, 3, 60)
-    await stats.count((("default", "heavy"),))
+    await used(redis, "heavy", Limit(10, 3, 60))
+    await stats.count()
     named = {
         name.replace("_default_heavy_", "_<credential>_<group>_") for name in await stats.read()
     }
@@ -173,16 +176,16 @@ async def test_the_key_book_names_every_field(stats: Stats, redis: Redis) -> Non
 
 
 async def test_a_budget_that_is_not_known_any_more_is_not_shown(stats: Stats, redis: Redis) -> None:
-    await RedisBudget(Commands(redis, WORKER)).learned("default", "light", 50, 7, 60)
-    await stats.count(BUCKETS)
+    await used(redis, "light", Limit(50, 7, 60))
+    await stats.count()
     assert "budget_default_light_left" in await stats.read()
     await redis.delete(keys.allowance("default", "light"))
-    await stats.count(BUCKETS)
+    await stats.count()
     assert not [name for name in await stats.read() if name.startswith("budget_")]
 
 
 async def test_stats_go_away_where_nobody_counts(stats: Stats, redis: Redis) -> None:
-    await stats.count(BUCKETS)
+    await stats.count()
     assert 0 < await redis.ttl(keys.STATS) <= 60
     await redis.delete(keys.STATS)
     assert await stats.read() == {}
@@ -215,7 +218,7 @@ async def test_a_worker_that_died_is_not_alive_and_then_forgotten(
 ) -> None:
     await redis.zadd(keys.WORKERS, {"worker_dead": now() - 61_000, "worker_mute": now() - 16_000})
     await stats.beat(ME, now(), {})
-    await stats.count(BUCKETS)
+    await stats.count()
     assert (await stats.read())["workersAlive"] == "1"
     assert await redis.zrange(keys.WORKERS, 0, -1) == [b"worker_mute", b"worker_1"]
     assert list(await stats.workers()) == [ME.id]
@@ -227,7 +230,7 @@ async def test_nothing_that_is_no_number_looks_like_one(stats: Stats) -> None:
     await stats.beat(odd, now(), {"jobs": 1, "looks": 2, "draining": "no"})
     said = (await stats.workers())[odd.id]
     assert {name for name, value in said.items() if _is_float(value)} == {"jobs", "looks"}
-    await stats.count(BUCKETS)
+    await stats.count()
     numbers = [value for value in (await stats.read()).values() if _is_float(value)]
     assert all(re.fullmatch(r"\d{1,15}(\.\d{1,3})?", number) for number in numbers)
 

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from orchestrator.domain import calls
+from orchestrator.domain.budget import Heard, Payer, Payment, Penalty
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.errors import (
     CallNotFound,
@@ -64,6 +65,11 @@ def new(number: int = 1, **fields: Any) -> Call:
 
 async def dump(redis: Redis) -> dict[str, bytes]:
     return {key.decode(): await redis.dump(key) for key in await redis.keys("*")}
+
+
+async def penalise(store: CallStore, seconds: float) -> None:
+    refused = Payment(Payer(), "heavy", "refused")
+    await RedisBudget(store.commands).settle(refused, Heard(penalty=Penalty(seconds)))
 
 
 async def test_a_call_comes_back_as_it_was_written(store: CallStore) -> None:
@@ -149,7 +155,7 @@ async def test_a_closed_gate_keeps_the_fence_from_being_taken(
 ) -> None:
     await store.accept(new(), REQUEST)
     before = await dump(redis)
-    await RedisBudget(store.commands).close_gate("default", "heavy", 30)
+    await penalise(store, 29.5)
     with pytest.raises(UpstreamGated) as gated:
         await store.change(
             "call_1",
@@ -158,19 +164,20 @@ async def test_a_closed_gate_keeps_the_fence_from_being_taken(
         )
     assert 25 < gated.value.retry_after <= 30
     after = await dump(redis)
-    after.pop(keys.gate("default", "heavy"))
+    for key in (keys.gate("default", "heavy"), keys.allowance("default", "heavy")):
+        after.pop(key)
     assert after.keys() == before.keys()
     assert (await store.change("call_1", lambda c: calls.placing(c, now(), "x"))).applied
 
 
 async def test_a_longer_penalty_is_not_shortened(store: CallStore) -> None:
     budget = RedisBudget(store.commands)
-    await budget.close_gate("default", "heavy", 60)
-    await budget.close_gate("default", "heavy", 5)
+    await penalise(store, 60)
+    await penalise(store, 5)
     with pytest.raises(UpstreamGated) as gated:
-        await budget.admit("default", "heavy")
+        await budget.spend(Payer(), "heavy")
     assert gated.value.retry_after > 50
-    await budget.admit("default", "light")
+    await budget.spend(Payer(), "light")
 
 
 async def test_the_same_key_is_the_same_call_and_another_request_is_refused(

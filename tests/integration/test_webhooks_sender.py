@@ -1,11 +1,9 @@
-"""One attempt, against receivers that are slow, endless, elsewhere, or not what they say."""
+"""One attempt: what is sent, where it may go, and what its answer amounts to."""
 
 import asyncio
 import socket
 import ssl
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,62 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from orchestrator.delivery.sender import Attempt, Sender
+from orchestrator.delivery.sender import Attempt
 from orchestrator.delivery.targets import Targets
+from tests.harness.liars import SIGNED, answering, counted, sent, served, silent
 from tests.harness.redis import free_port
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-NOW = 1_700_000_000_000
-SIGNED = {"webhook-id": "1-0", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
-
-
-async def sent(url: str, targets: Targets = "any", seconds: float = 5.0) -> Attempt:
-    """What comes of an attempt."""
-    return await Sender(targets, "Tests/1", seconds).send(url, SIGNED, b'{"a":1}', NOW)
-
-
-@asynccontextmanager
-async def served(serve: Serve, **options: Any) -> AsyncIterator[str]:
-    """A server that does what it likes with a connection; its URL."""
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0, **options)
-    port = server.sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}/hook?key=secret"
-    finally:
-        server.close()
-
-
-@asynccontextmanager
-async def counted() -> AsyncIterator[tuple[str, list[bool]]]:
-    """A server that says yes, and an entry for each connection to it."""
-    connections: list[bool] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.append(True)
-        await answering("HTTP/1.1 204 X\n\n")(reader, writer)
-
-    async with served(serve) as url:
-        yield url, connections
-
-
-def answering(text: str, body: bytes = b"") -> Serve:
-    """Reads the request, writes the answer and closes."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b'{"a":1}')
-        writer.write(text.replace("\n", "\r\n").encode() + body)
-        await writer.drain()
-
-    return serve
 
 
 async def test_a_request_is_as_the_specification_says() -> None:
@@ -147,7 +93,7 @@ async def test_a_redirect_is_not_followed(code: int) -> None:
         ("soon", None),
         ("-5", None),
         ("\u0661", None),
-        ("99999999999999", None),
+        ("99999999999999", 99_999_999_999_999.0),
     ],
 )
 async def test_retry_after_is_read_in_both_forms(given: str, seconds: float | None) -> None:
@@ -162,8 +108,9 @@ async def test_nobody_there_is_told() -> None:
     assert (attempt.failure.code, attempt.failure.source) == ("refused", "theirs")
 
 
-async def test_a_name_that_leads_nowhere_is_told() -> None:
-    attempt = await sent("http://no-such-host.invalid/")
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".example"])
+async def test_a_name_that_leads_nowhere_is_told(host: str) -> None:
+    attempt = await sent(f"http://{host}/")
     assert attempt.failure is not None
     assert attempt.failure.code == "dns"
 
@@ -197,11 +144,11 @@ async def test_a_name_that_has_come_to_lead_elsewhere_is_refused(
 ) -> None:
     leads_to = ["10.0.0.9"]
 
-    async def resolved(_: object, host: str, port: int, **__: Any) -> list[Any]:
+    def resolved(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
         assert host == "hooks.example"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in leads_to]
 
-    monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", resolved)
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
     async with counted() as (url, connections):
         named = url.replace("127.0.0.1", "hooks.example")
         for now in (["127.0.0.1"], ["169.254.169.254", "127.0.0.1"], ["10.0.0.9"]):
@@ -215,96 +162,33 @@ async def test_a_name_that_has_come_to_lead_elsewhere_is_refused(
     assert connections == [True]
 
 
-async def _seconds(serve: Serve, most: float) -> tuple[Attempt, float]:
-    async with served(serve) as url:
-        began = time.monotonic()
-        attempt = await sent(url, seconds=most)
-        return attempt, time.monotonic() - began
+async def test_names_that_nobody_answers_for_keep_no_other_name_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+    asked: list[str] = []
 
+    def resolved(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        asked.append(host)
+        if host != "quick.example":
+            answered.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-async def _never(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    await reader.read()
-
-
-async def _drips(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.02)
-
-
-async def _drips_headers(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\n")
-    while True:
-        writer.write(b"X-A: 1\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.05)
-
-
-async def _continues(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while True:
-        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-        await writer.drain()
-        await asyncio.sleep(0.02)
-
-
-@pytest.mark.parametrize("serve", [_never, _drips, _drips_headers, _continues])
-async def test_a_slow_receiver_is_left_when_its_time_is_over(serve: Serve) -> None:
-    attempt, took = await _seconds(serve, most=0.5)
-    assert attempt.failure is not None
-    assert attempt.failure.code in ("timeout", "bad_response")
-    assert took < 2.0
-
-
-async def test_an_endless_body_is_not_read_to_its_end() -> None:
-    written = 0
-
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal written
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            writer.write(b"x" * 65_536)
-            await writer.drain()
-            written += 65_536
-
-    attempt, took = await _seconds(serve, most=10.0)
-    assert attempt.failure is not None
-    assert attempt.failure.code == "response_too_long"
-    assert took < 5.0
-    assert written < 20_000_000
-
-
-async def test_an_answer_that_is_packed_stays_packed() -> None:
-    head = "HTTP/1.1 200 OK\nContent-Encoding: gzip\nContent-Length: 4\n\n"
-    async with served(answering(head, b"junk")) as url:
-        assert await sent(url) == Attempt(None, 200)
-
-
-@pytest.mark.parametrize(
-    ("said", "code"),
-    [
-        ("", "disconnected"),
-        ("SSH-2.0-OpenSSH_9.2\n", "bad_response"),
-        ("HTTP/1.1 two hundred\n\n", "bad_response"),
-        ("HTTP/1.1 200 OK\nContent-Length: 10\n\nshort", "bad_response"),
-        ("HTTP/1.1 200 OK\nX: " + "y" * 100_000 + "\n\n", "bad_response"),
-        ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\nnonsense\n", "bad_response"),
-    ],
-)
-async def test_what_is_not_an_answer_is_told_without_being_repeated(said: str, code: str) -> None:
-    async with served(answering(said)) as url:
-        attempt = await sent(url)
-    assert attempt.failure is not None
-    assert attempt.failure.code == code
-    assert "secret" not in attempt.failure.message
-    assert "yyy" not in attempt.failure.message
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    names = [f"silent{number % 20}.example" for number in range(40)]
+    async with counted() as (url, connections):
+        silent = [sent(url.replace("127.0.0.1", name), seconds=0.3) for name in names]
+        attempts = await asyncio.gather(*silent)
+        assert {attempt.failure.code for attempt in attempts if attempt.failure} == {"timeout"}
+        assert (await sent(url.replace("127.0.0.1", "quick.example"))).status == 204
+    answered.set()
+    assert connections == [True]
 
 
 async def test_a_certificate_that_nobody_trusts_is_told(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_self_signed(tmp_path))
-    async with served(_never, ssl=context) as url:
+    async with served(silent, ssl=context) as url:
         attempt = await sent(url.replace("http://", "https://"))
     assert attempt.failure is not None
     assert attempt.failure.code == "tls"

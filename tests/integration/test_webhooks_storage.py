@@ -1,18 +1,32 @@
 """Deliveries on a real server: every script may be sent twice, and by two at a time."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from orchestrator.domain.errors import DeliveryNotFound, WebhookNotFound
 from orchestrator.runtime import FrontEnd, delivery_job, front_end, now
-from orchestrator.service.webhook_models import WebhookRequest
+from orchestrator.service.webhook_models import WebhookChange, WebhookRequest
 from orchestrator.settings import load
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.deliveries import DeliveryStore, NotNow, Settled, Started
+from orchestrator.storage.delivery_list import DeliveryList
 from orchestrator.storage.dispatching import BEGINNING, Dispatching, New, Step
 
 HOUR_MS = 3_600_000
 LEASE_MS = 60_000
+
+
+class Counting(Commands):
+    """Counts what is sent."""
+
+    sent = 0
+
+    async def execute(self, *command: Any) -> Any:
+        """The answer."""
+        self.sent += 1
+        return await super().execute(*command)
 
 
 class Parts:
@@ -186,3 +200,33 @@ async def test_what_is_not_there_is_told(parts: Parts) -> None:
     await parts.front.webhooks.webhooks.delete(parts.webhook)
     with pytest.raises(DeliveryNotFound):
         await parts.store.redeliver(one)
+
+
+async def test_what_a_former_url_answers_is_not_held_against_the_present_one(parts: Parts) -> None:
+    service = parts.front.webhooks
+    (one,) = await parts.written(1)
+    started = await parts.begun(one)
+    for _ in range(3):
+        await service.webhooks.judge(parts.webhook, "failed", started.url, now(), "500", HOUR_MS)
+    wish = WebhookChange.model_validate({"url": "https://example.com/other"})
+    changed = await service.change(parts.webhook, wish)
+    assert (changed.health.failures, changed.health.failing_since) == (0, None)
+    for word in ("failed", "gone"):
+        judged = await service.webhooks.judge(parts.webhook, word, started.url, now(), "410", 0)
+        assert judged is False
+    webhook = await service.webhooks.get(parts.webhook)
+    assert (webhook.disabled, webhook.health.failures) == (None, 0)
+    assert await service.webhooks.judge(parts.webhook, "gone", wish.url, now(), "410", 0)
+
+
+async def test_making_dead_ones_anew_does_not_look_at_all_that_were_delivered(parts: Parts) -> None:
+    other, _ = await parts.front.webhooks.create(WebhookRequest(url="https://example.com/2"))
+    ids = await parts.written(*range(40))
+    for one in ids[:-1]:
+        await parts.store.settle(await parts.begun(one), Settled("delivered", status=204))
+    await parts.store.settle(await parts.begun(ids[-1]), Settled("dead", code="status"))
+    counting = Counting(parts.redis, WORKER)
+    listing = DeliveryList(counting)
+    assert [found async for found in listing.dead_since(parts.webhook, 0)] == [[ids[-1]]]
+    assert [found async for found in listing.dead_since(other.id, 0)] == []
+    assert counting.sent < 10

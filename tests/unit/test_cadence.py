@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.cadence import RECONCILE_AT, backoff, next_look, next_reconcile
+from orchestrator.domain.cadence import (
+    RECONCILE_AT,
+    backoff,
+    is_in_doubt,
+    next_look,
+    next_reconcile,
+    stretched,
+)
 
 AGES = st.integers(0, 10_000_000)
 
@@ -26,6 +33,35 @@ def test_a_call_of_two_minutes_leaves_room_within_fifty_looks() -> None:
         age += next_look(age)
         looks += 1
     assert looks <= 30
+
+
+@given(AGES, st.floats(0, 1))
+def test_a_look_that_is_a_safety_net_is_rarer_and_comes(age: int, share: float) -> None:
+    wait = next_look(age, share)
+    assert wait <= stretched(wait)
+    assert 5_000 <= stretched(wait) <= 60_000
+
+
+def test_how_rare_a_safety_net_is() -> None:
+    assert [stretched(next_look(age)) for age in (0, 10_000, 30_000, 120_000)] == [
+        6_000,
+        12_000,
+        30_000,
+        60_000,
+    ]
+    assert stretched(500) == 5_000
+    assert stretched(90_000) == 90_000
+
+
+def test_a_feed_that_missed_an_end_is_doubted_for_a_minute_when_a_notice_had_time_to_come() -> None:
+    assert [is_in_doubt(since) for since in (None, 0, 4_999, 5_000, 64_999, 65_000)] == [
+        False,
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 @given(st.integers(0, 200_000))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from orchestrator.domain import calls
+from orchestrator.domain import calls, endings
 from orchestrator.domain.calls import Call, Change, Reason
 from orchestrator.domain.errors import UpstreamRefused
 from orchestrator.domain.events import EventType
@@ -132,6 +132,14 @@ class Life(RuleBasedStateMachine):
     def ringcentral_accepts_the_delete(self) -> None:
         self._apply(calls.delete_accepted(self.call, self.now))
 
+    @rule()
+    def ringcentral_agrees_to_end_the_session(self) -> None:
+        self._apply(endings.hung_up(self.call, self.now, "s-9"))
+
+    @rule()
+    def it_was_not_placed(self) -> None:
+        self._apply(endings.not_placed(self.call, self.now, "Nothing was seen."))
+
     @rule(outcome=st.sampled_from(list(CancelOutcome)))
     def the_cancel_is_settled(self, outcome: CancelOutcome) -> None:
         self._apply(calls.cancel_settled(self.call, outcome))
@@ -211,11 +219,11 @@ def test_an_older_reading_and_one_that_takes_a_leg_back_change_nothing() -> None
     [
         (Reading("x", "Rejected", "InProgress"), Outcome.CANCELLED, CancelOutcome.CANCELLED),
         (Reading("x", "Success", "Busy"), Outcome.BUSY, CancelOutcome.TOO_LATE),
-        (Reading("x", "Success", "Success"), None, CancelOutcome.TOO_LATE),
+        (Reading("x", "Success", "Success"), None, None),
     ],
 )
 def test_what_became_of_a_cancel_is_read_not_assumed(
-    reading: Reading, outcome: Outcome | None, cancel: CancelOutcome
+    reading: Reading, outcome: Outcome | None, cancel: CancelOutcome | None
 ) -> None:
     asked = done(calls.cancelled(ringing(), 2_500))
     accepted = done(calls.delete_accepted(asked, 2_600))
@@ -235,6 +243,67 @@ def test_a_call_that_rings_on_after_an_accepted_delete_was_cancelled_too_late() 
     assert later.event is EventType.RINGING
     assert later.call.cancel is not None
     assert later.call.cancel.outcome is CancelOutcome.TOO_LATE
+
+
+TALKING = Reading("Success", "Success", "Success")
+HUNG_UP = Reading("Success", "Finished", "Finished")
+
+
+def hung_up_at(when: int) -> Call:
+    """A call of two who talk, whose session RingCentral agreed to end."""
+    talking = done(calls.observed(ringing(), TALKING, 2_400, 2_400))
+    return done(endings.hung_up(done(calls.cancelled(talking, 2_500)), when, "s-9"))
+
+
+def test_a_call_whose_session_was_ended_is_cancelled_though_they_talked() -> None:
+    over = done(calls.observed(hung_up_at(2_600), HUNG_UP, 2_700, 2_700))
+    assert (over.outcome, over.session_id) == (Outcome.CANCELLED, "s-9")
+    assert over.cancel is not None
+    assert over.cancel.outcome is CancelOutcome.CANCELLED
+    assert over.reason is not None
+    assert over.reason.code == "hung_up"
+    assert done(calls.vanished(hung_up_at(2_600), 2_700)).outcome is Outcome.CANCELLED
+
+
+def test_a_session_that_goes_on_after_its_end_was_accepted_was_cancelled_too_late() -> None:
+    late = done(calls.observed(hung_up_at(2_600), TALKING, 7_700, 7_700))
+    assert late.cancel is not None
+    assert late.cancel.outcome is CancelOutcome.TOO_LATE
+    assert done(calls.observed(late, HUNG_UP, 9_000, 9_000)).outcome is Outcome.COMPLETED
+
+
+def test_a_session_is_ended_once_and_only_for_a_cancel() -> None:
+    assert endings.hung_up(ringing(), 2_600, "s-9") is None
+    assert endings.hung_up(hung_up_at(2_600), 2_700, "s-9") is None
+
+
+def lost() -> Call:
+    held = done(calls.placing(new(), 1_500, "f"))
+    return done(calls.unconfirmed(held, "lost", "no answer"))
+
+
+def test_a_call_that_was_not_placed_failed_or_was_cancelled() -> None:
+    over = done(endings.not_placed(lost(), 150_000, "Nothing was seen."))
+    assert (over.outcome, over.placed_at) == (Outcome.FAILED, None)
+    assert over.reason == Reason("not_placed", "Nothing was seen.")
+    asked = done(calls.cancelled(lost(), 2_000))
+    cancelled = done(endings.not_placed(asked, 150_000, "Nothing was seen."))
+    assert cancelled.outcome is Outcome.CANCELLED
+    assert cancelled.cancel is not None
+    assert cancelled.cancel.outcome is CancelOutcome.CANCELLED
+
+
+def test_a_call_that_was_seen_is_never_called_not_placed() -> None:
+    seen = done(calls.session_found(lost(), 3_000, "s-9"))
+    assert endings.not_placed(seen, 150_000, "Nothing was seen.") is None
+    assert endings.not_placed(ringing(), 150_000, "Nothing was seen.") is None
+
+
+def test_a_lost_call_can_be_ended_once_its_session_is_known() -> None:
+    seen = done(calls.session_found(lost(), 3_000, "s-9"))
+    assert (lost().can_be_ended, seen.can_be_ended) == (False, True)
+    assert ringing().can_be_ended
+    assert not hung_up_at(2_600).can_be_ended
 
 
 def test_a_cancel_during_a_post_that_did_nothing_ends_the_call() -> None:

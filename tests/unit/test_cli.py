@@ -11,11 +11,12 @@ from rich.console import Console
 
 from orchestrator.cli import shown
 from orchestrator.cli.addresses import Address
-from orchestrator.cli.checks import Finding, _clock, _eviction, _kept, _version
 from orchestrator.cli.ending import Ended
-from orchestrator.cli.live import board
+from orchestrator.cli.live import _legs, board
+from orchestrator.cli.up import banner
 from orchestrator.cli.up.plan import planned
 from orchestrator.cli.up.watchdog import _facts
+from orchestrator.delivery.signing import is_secret, new_secret
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.documents import document
 from orchestrator.domain.words import Outcome, State
@@ -71,6 +72,20 @@ def test_calls_are_shown_as_a_table() -> None:
     assert second.split()[0] == "ringing"
 
 
+@pytest.mark.parametrize("reference", ["[/x] order", "[red]order[/red]", ":smile: [link=x]y"])
+def test_a_reference_is_text_and_no_markup(reference: str) -> None:
+    written = Console(width=200, file=StringIO())
+    written.print(board([_call(client_reference=reference)], 1, "", 200))
+    assert reference in written.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_words_of_a_followed_call_are_no_markup() -> None:
+    call = _call(from_=Endpoint(None, "[/77]"), to=Endpoint.shown("+16505550123"))
+    written = Console(width=200, file=StringIO())
+    written.print(_legs({**call, "status": {"callerStatus": "[/x]", "calleeStatus": "[red]y"}}))
+    assert "forwarding number [/77]" in written.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_a_narrow_terminal_has_the_whole_id_and_less_else() -> None:
     call = {**_call(state=State.RINGING), "id": f"call_{'0' * 32}"}
     written = Console(width=80, file=StringIO())
@@ -91,6 +106,26 @@ def test_a_plan_without_credentials_simulates_ringcentral() -> None:
     assert len(ports) == 3
     assert 0 not in ports
     assert plan.environment["RINGOUT_REST_PORT"] == str(plan.rest.port)
+
+
+def test_a_simulated_plan_lets_webhooks_reach_this_machine() -> None:
+    plan = planned(ANY, is_terminal=False)
+    assert plan.environment["RINGOUT_WEBHOOK_TARGETS"] == "any"
+    secret = plan.environment["RINGOUT_CALLBACK_SECRET"]
+    assert is_secret(secret)
+    assert f"signed with {secret}" in banner.text(plan, "redis://")
+    again = planned(ANY, is_terminal=False)
+    assert again.environment["RINGOUT_CALLBACK_SECRET"] != secret
+
+
+def test_what_was_said_of_webhooks_counts() -> None:
+    given = {"RINGOUT_WEBHOOK_TARGETS": "public", "RINGOUT_CALLBACK_SECRET": new_secret()}
+    plan = planned({**ANY, **given}, is_terminal=False)
+    assert given.items() <= plan.environment.items()
+    assert "whsec_" not in banner.text(plan, "redis://")
+    real = planned({**ANY, "RINGCENTRAL_API_KEY": "key"}, is_terminal=False)
+    assert not given.keys() & real.environment.keys()
+    assert "Webhooks" not in banner.text(real, "redis://")
 
 
 def test_a_plan_with_a_key_does_not() -> None:
@@ -128,29 +163,6 @@ def test_an_address_is_shown_as_it_is_reached(host: str, url: str) -> None:
 def test_the_watchdog_knows_what_is_left() -> None:
     lines = ["started 1\n", "folder /a/b c\n", "started 2\n", "ended 1\n"]
     assert _facts(lines) == ({2}, {"/a/b c"})
-
-
-@pytest.mark.parametrize(
-    ("finding", "verdict"),
-    [
-        (_version({"redis_version": "6.0.9"}), "fail"),
-        (_version({"redis_version": "7.2.4"}), "ok"),
-        (_version({"redis_version": "10.0.0"}), "ok"),
-        (_eviction("noeviction"), "ok"),
-        (_eviction("allkeys-lru"), "fail"),
-        (_eviction(None), "warn"),
-        (_kept({"aof_enabled": 0}), "warn"),
-        (_kept({"aof_enabled": 1, "aof_last_write_status": "ok"}), "ok"),
-        (_kept({"aof_enabled": 1, "aof_last_write_status": "err"}), "fail"),
-        (_clock("Tue, 24 Nov 2026 07:00:00 GMT", 1_795_503_601), "ok"),
-        (_clock("Tue, 24 Nov 2026 07:00:00 GMT", 1_795_503_630), "warn"),
-        (_clock("Tue, 24 Nov 2026 07:00:00 GMT", 1_795_503_000), "fail"),
-        (_clock("", 0), "warn"),
-    ],
-)
-def test_what_a_check_makes_of_what_it_is_told(finding: Finding, verdict: str) -> None:
-    assert finding.verdict == verdict
-    assert (finding.advice == "") == (verdict == "ok" or "no date" in finding.what)
 
 
 @pytest.mark.parametrize(

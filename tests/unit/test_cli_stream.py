@@ -5,13 +5,25 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cli.checks import _workers
+from orchestrator.cli import tailed
+from orchestrator.cli.checks.house import workers
 from orchestrator.cli.stream import Told, events
 
 
 async def _lines(text: str) -> AsyncIterator[bytes]:
     for line in text.splitlines(keepends=True):
         yield line.encode()
+
+
+async def test_a_long_silence_is_no_reason_to_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tailed, "_GIVE_UP_S", 0.0)
+    reached = tailed._Reached("")
+    assert reached.is_lost(), "nobody has ever answered"
+    reached.note(Told("", "", ""))
+    assert not reached.is_lost()
+    assert reached.is_lost()
+    reached.note(Told("", "", ""))
+    assert not reached.is_lost()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +63,7 @@ def _house(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_what_doctor_makes_of_the_house(told: dict[str, Any], verdict: str, what: str) -> None:
-    finding = _workers(told)
+    finding = workers(told)
     assert finding.verdict == verdict
     assert what in finding.what
     assert (finding.advice == "") == (verdict == "ok")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.domain.evidence import CallRecord, Sought, candidates
+from orchestrator.domain.evidence import CallRecord, Sighting, Sought, candidates, doubtful
 from orchestrator.domain.words import Outcome
 
 ENDS = frozenset({"+16505550100", "+16505550123"})
@@ -42,6 +42,44 @@ def test_a_record_without_a_result_tells_of_a_call_that_goes_on() -> None:
 def test_a_known_session_is_found_whatever_else_it_shows() -> None:
     shown = replace(RECORD, numbers=frozenset(), started_at=0, is_ringout=False)
     assert candidates([shown], replace(SOUGHT, session_id="s-1")) == [shown]
+
+
+CALLED = replace(SOUGHT, callee="+16505550123")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(RECORD, numbers=frozenset({"+16505550100", "+49505550123"})),
+        replace(RECORD, numbers=frozenset()),
+        replace(RECORD, started_at=0),
+        replace(RECORD, started_at=91_000),
+        replace(RECORD, started_at=219_000),
+        replace(RECORD, is_ringout=False),
+    ],
+)
+def test_what_does_not_fit_and_cannot_be_excluded_is_doubtful(other: CallRecord) -> None:
+    assert candidates([other], CALLED) == []
+    assert doubtful([other, other], CALLED) == [other]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        RECORD,
+        replace(RECORD, numbers=frozenset({"+16505550100", "+16505550124"})),
+        replace(RECORD, started_at=89_000),
+        replace(RECORD, started_at=221_000),
+    ],
+)
+def test_what_fits_or_is_clearly_another_call_is_not_doubtful(other: CallRecord) -> None:
+    assert doubtful([other], CALLED) == []
+
+
+def test_presence_does_not_say_whether_it_is_a_ring_out() -> None:
+    record = Sighting("s-1", "Ringing", 101_000, ENDS).as_record()
+    assert candidates([record], SOUGHT) == [record]
+    assert record.is_live
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,11 @@ def test_the_defaults_are_the_contract_s() -> None:
         ("RINGOUT_CADENCE_FACTOR", "0"),
         ("RINGOUT_MCP_STATE_KEYS", "short"),
         ("RINGOUT_PUBLIC_URL", "x"),
+        ("RINGOUT_CREDENTIALS_KEY", "x" * 31),
+        ("RINGOUT_LOGINS_A_MINUTE", "0"),
+        ("RINGOUT_HEAVY_RESERVE", "-1"),
+        ("RINGOUT_ACCOUNT_CALLS", "-1"),
+        ("RINGOUT_ONE_CALL_PER_CALLEE", "perhaps"),
         ("RINGOUT_TYPO", "1"),
     ],
 )
@@ -52,7 +57,7 @@ def test_the_simulator_s_variables_are_its_own() -> None:
     load({"RINGOUT_SIMULATOR_SPEED": "10", "RINGOUT_SIMULATOR_LIMITS": "off"})
 
 
-@pytest.mark.parametrize("given", [KEY, JWT, KEY | JWT])
+@pytest.mark.parametrize("given", [KEY, JWT, KEY | JWT, {"RINGOUT_CREDENTIALS_KEY": "k" * 32}])
 def test_either_credential_will_do(given: dict[str, str]) -> None:
     require_credentials(load(given))
 
@@ -70,7 +75,8 @@ def test_half_a_jwt_flow_names_the_missing_half(missing: str) -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    shown = repr(load(KEY | {"RC_APP_CLIENT_SECRET": "hush-1", "RC_USER_JWT": "hush-2"}))
+    more = {"RC_APP_CLIENT_SECRET": "hush-1", "RC_USER_JWT": "hush-2"}
+    shown = repr(load(KEY | more | {"RINGOUT_CREDENTIALS_KEY": "hush" * 8}))
     assert "hush" not in shown
 
 
@@ -80,3 +86,17 @@ def test_sentinels_are_addresses() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    "url", ["https://calls.example.com", "http://127.0.0.1:8080", "http://localhost", "http://[::1]"]
+)
+def test_webhooks_of_ringcentral_s_come_to_a_public_address(url: str) -> None:
+    given = {"RINGOUT_NOTIFICATIONS": "webhook", "RINGOUT_PUBLIC_URL": url}
+    assert load(given).notifications == "webhook"
+
+
+@pytest.mark.parametrize("url", ["", "http://calls.example.com", "http://10.0.0.1"])
+def test_where_there_is_none_that_will_do_it_is_named(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^RINGOUT_PUBLIC_URL: "):
+        load({"RINGOUT_NOTIFICATIONS": "webhook", "RINGOUT_PUBLIC_URL": url})

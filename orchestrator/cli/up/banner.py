@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.cli.up.plan import Plan
+from orchestrator.cli.up.plan import CALLBACK_SECRET, TARGETS, Plan
 
 _RING_OUT = "/v1/restapi/v1-0/account/~/extension/~/ring-out"
 _CALLER, _CALLEE = "+16505550100", "+16505550123"
@@ -24,7 +24,7 @@ Everything is up.
   REST         {plan.rest.url}
   MCP          {plan.mcp.url}/mcp
   RingCentral  {simulated}
-  Redis        {redis}
+  Redis        {redis}{_webhooks(plan)}
 
 Paste this into another terminal to place a call{real}:
 
@@ -40,6 +40,15 @@ and this to check that all is well:
 
 Ctrl-C ends everything.
 """
+
+
+def _webhooks(plan: Plan) -> str:
+    """Where webhooks may go, where that was decided for trying."""
+    if plan.simulator is None or plan.environment[TARGETS] != "any":
+        return ""
+    secret = plan.environment[CALLBACK_SECRET]
+    told = f"; a call's callbackUrl is signed with {secret}" if plan.made_secret else ""
+    return f"\n  Webhooks     also to this machine{told}"
 
 
 def _curl(plan: Plan) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from orchestrator import settings
 from orchestrator.cli.addresses import Address
 from orchestrator.cli.ending import WRONG, Ended
+from orchestrator.delivery import signing
 from orchestrator.settings import Settings
 
 _OF_RINGCENTRAL = (
@@ -18,11 +19,19 @@ _OF_RINGCENTRAL = (
     "RC_APP_CLIENT_ID",
     "RC_APP_CLIENT_SECRET",
     "RC_USER_JWT",
+    "RINGOUT_CREDENTIALS_FILE",
 )
 _LOG_LEVEL = "warning"
 """Unless said otherwise: what to paste should stay in sight."""
 
 _SIMULATORS_KEY = "simulator-key"
+_SIMULATORS_SCOPE = (
+    "ReadAccounts ReadCallLog ReadPresence RingOut CallControl WebSocketsSubscription "
+    "SubscriptionWebhook"
+)
+"""All that RingCentral lets an app have: what is tried here should show what there is."""
+
+TARGETS, CALLBACK_SECRET = "RINGOUT_WEBHOOK_TARGETS", "RINGOUT_CALLBACK_SECRET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ class Plan:
     mcp: Address
     simulator: Address | None
     embedded: bool
+    made_secret: bool
+    """Whether RINGOUT_CALLBACK_SECRET was made up here."""
 
 
 def planned(given: Mapping[str, str], *, is_terminal: bool) -> Plan:
@@ -60,14 +71,31 @@ def planned(given: Mapping[str, str], *, is_terminal: bool) -> Plan:
     simulator = others[0] if others else None
     environment = dict(given) | _addresses([rest, mcp, *others])
     if simulator is not None:
-        environment["RC_SERVER_URL"] = simulator.url
-        environment["RINGCENTRAL_API_KEY"] = (
-            given.get("RINGOUT_SIMULATOR_API_KEY") or _SIMULATORS_KEY
-        )
+        environment |= _for_trying(given, simulator.url)
     environment.setdefault("RINGOUT_LOG_LEVEL", _LOG_LEVEL)
     if is_terminal and chosen.log_format == "auto":
         environment["RINGOUT_LOG_FORMAT"] = "console"
-    return Plan(chosen, environment, rest, mcp, simulator, embedded=not given.get("REDIS_URL"))
+    return Plan(
+        chosen,
+        environment,
+        rest,
+        mcp,
+        simulator,
+        embedded=not given.get("REDIS_URL"),
+        made_secret=is_simulated and not given.get(CALLBACK_SECRET),
+    )
+
+
+def _for_trying(given: Mapping[str, str], simulator: str) -> dict[str, str]:
+    """What is as good as given where no phone rings: the simulator's address, receivers of webhooks
+    on this machine, and a secret for those of single calls."""
+    return {
+        "RC_SERVER_URL": simulator,
+        "RINGCENTRAL_API_KEY": given.get("RINGOUT_SIMULATOR_API_KEY") or _SIMULATORS_KEY,
+        "RINGOUT_SIMULATOR_SCOPE": given.get("RINGOUT_SIMULATOR_SCOPE", _SIMULATORS_SCOPE),
+        TARGETS: given.get(TARGETS) or "any",
+        CALLBACK_SECRET: given.get(CALLBACK_SECRET) or signing.new_secret(),
+    }
 
 
 def _addresses(addresses: list[Address]) -> dict[str, str]:

@@ -58,7 +58,9 @@ function emptiness() {
 }
 
 function take(found) {
-  for (const call of found) calls.take(call);
+  for (const call of found) {
+    if (calls.take(call)) details.renewed(call);
+  }
   redraw();
 }
 
@@ -110,8 +112,7 @@ function linked(state) {
 }
 
 async function timeline(id) {
-  const answer = await ask("GET", `/v1/calls/${encodeURIComponent(id)}/timeline`).catch(() => ({ events: [] }));
-  return answer.events;
+  return ask("GET", `/v1/calls/${encodeURIComponent(id)}/timeline`).catch(() => null);
 }
 
 function open(id) {

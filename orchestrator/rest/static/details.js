@@ -36,6 +36,7 @@ export class Details {
     this.id = "";
     this.call = null;
     this.events = new Map();
+    this.known = "";
     this.caller = leg("caller");
     this.callee = leg("callee");
     byId("details-legs").append(this.caller, this.callee);
@@ -47,14 +48,27 @@ export class Details {
     });
   }
 
-  async open(call) {
+  open(call) {
     this.id = call.id;
     this.events.clear();
+    this.known = "asked";
     this.show(call);
     if (!this.dialog.open) this.dialog.showModal();
-    const events = await this.read(call.id);
+    this.recall(call);
+  }
+
+  /** A call as it was read, and not told: of the one that is open, the events are read anew. */
+  renewed(call) {
+    if (call.id !== this.id || call.sequence <= this.call.sequence) return;
+    this.show(call);
+    this.recall(call);
+  }
+
+  async recall(call) {
+    const line = await this.read(call.id);
     if (this.id !== call.id) return;
-    for (const event of events) this.events.set(event.sequence, event);
+    this.known = line ? "told" : "unknown";
+    for (const event of line ? line.events : []) this.events.set(event.sequence, event);
     this.showLine();
   }
 
@@ -106,9 +120,21 @@ export class Details {
     byId("details-facts").replaceChildren(...nodes);
   }
 
+  /** Says so where events of the call are missing: those before it was opened, or some in between. */
+  showGap() {
+    const last = Math.max(this.call.sequence, ...this.events.keys());
+    const missing = last - this.events.size;
+    const gap = byId("details-gap");
+    gap.hidden = this.known === "asked" || missing <= 0;
+    set(gap, this.known === "unknown"
+      ? "Its events cannot be read now."
+      : `Incomplete: ${missing} of its ${last} events ${missing === 1 ? "is" : "are"} no longer found.`);
+  }
+
   showLine() {
     const events = [...this.events.values()].sort((one, other) => one.sequence - other.sequence);
     const rows = events.length ? fromEvents(events) : fromMoments(this.call);
+    this.showGap();
     let before = null;
     const nodes = rows.map((row) => {
       const item = element("li", "moment");

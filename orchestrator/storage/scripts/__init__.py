@@ -14,8 +14,11 @@ class Script:
     digest: str
 
 
-def _load(name: str) -> Script:
-    text = files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+def _load(name: str, *begins: str) -> Script:
+    """A file's script; the files named in `begins` are functions that it uses."""
+    folder = files(__package__)
+    parts = (folder.joinpath(f"{part}.lua") for part in (*begins, name))
+    text = "\n".join(part.read_text(encoding="utf-8") for part in parts)
     digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return Script(name, text, digest)
 
@@ -27,22 +30,37 @@ BEGIN_DELIVERY = _load("begin_delivery")
 CHANGE = _load("change")
 CLAIM_JOBS = _load("claim_jobs")
 CLAIM_LOOKS = _load("claim_looks")
-CLOSE_GATE = _load("close_gate")
 DELETE_WEBHOOK = _load("delete_webhook")
 DISPATCH = _load("dispatch")
 DROP_DELIVERIES = _load("drop_deliveries")
 ENQUEUE = _load("enqueue")
+ENTER_LANE = _load("enter_lane", "gates", "bucket", "lane")
 FORGET_PLACING = _load("forget_placing")
+HASTEN_DELIVERIES = _load("hasten_deliveries")
+HEAR = _load("hear")
+HOLD_LINES = _load("hold_lines")
+HURRY_JOB = _load("hurry_job")
+HURRY_LOOK = _load("hurry_look")
 JUDGE_WEBHOOK = _load("judge_webhook")
+LANE_PLACE = _load("lane_place", "gates", "bucket", "lane")
+LEAVE_LANE = _load("leave_lane", "gates", "bucket", "lane")
+NOTE_EVIDENCE = _load("note_evidence")
+NOTE_LOST = _load("note_lost")
 NOTE_PAIR = _load("note_pair")
 POSTPONE_LOOK = _load("postpone_look")
+PUT_CREDENTIAL = _load("put_credential")
 PUT_HASH = _load("put_hash")
 PUT_WEBHOOK = _load("put_webhook")
+READ_FEED = _load("read_feed")
 REDELIVER = _load("redeliver")
 RELEASE = _load("release")
 RELEASE_DELIVERY = _load("release_delivery")
 RETRY_JOB = _load("retry_job")
+SETTLE = _load("settle", "gates")
 SETTLE_DELIVERY = _load("settle_delivery")
+SPEND = _load("spend", "gates", "bucket")
+SUSPECT_FEED = _load("suspect_feed")
+TELL_FEED = _load("tell_feed")
 
 ALL = (
     ACCEPT,
@@ -52,20 +70,35 @@ ALL = (
     CHANGE,
     CLAIM_JOBS,
     CLAIM_LOOKS,
-    CLOSE_GATE,
     DELETE_WEBHOOK,
     DISPATCH,
     DROP_DELIVERIES,
     ENQUEUE,
+    ENTER_LANE,
     FORGET_PLACING,
+    HASTEN_DELIVERIES,
+    HEAR,
+    HOLD_LINES,
+    HURRY_JOB,
+    HURRY_LOOK,
     JUDGE_WEBHOOK,
+    LANE_PLACE,
+    LEAVE_LANE,
+    NOTE_EVIDENCE,
+    NOTE_LOST,
     NOTE_PAIR,
     POSTPONE_LOOK,
+    PUT_CREDENTIAL,
     PUT_HASH,
     PUT_WEBHOOK,
+    READ_FEED,
     REDELIVER,
     RELEASE,
     RELEASE_DELIVERY,
     RETRY_JOB,
+    SETTLE,
     SETTLE_DELIVERY,
+    SPEND,
+    SUSPECT_FEED,
+    TELL_FEED,
 )

@@ -1,11 +1,13 @@
 -- Writes the deliveries that some events make, with the jobs of those that are first in their
 -- lanes, and moves the cursor behind the events; all or nothing.
 -- KEYS  1 cursor  2 version of the webhooks  3 lease  4 deliveries  5 pending  6 due  7 queue
+--       8 how many events were passed
 -- ARGV  1 owner of the lease, '' to write deliveries and leave the cursor  2 lease ms
 --       3 expected cursor  4 next cursor  5 expected version  6 prefix of our keys
 --       7 prefix of job ids  8 arq's prefix of jobs  9 job JSON, @ for its argument  10 TTL s
 --      11 most pending of a webhook  12 wake channel  13 now, RFC 3339
---      14... for each delivery: id, webhook, event, type, call, sequence, time ms, body
+--      14 how many events were passed then
+--      15... for each delivery: id, webhook, event, type, call, sequence, time ms, body
 -- Answers 'written', 'moved' (the cursor), 'lost' (the lease) or 'stale' (the webhooks)
 if ARGV[1] ~= '' then
   if redis.call('GET', KEYS[3]) ~= ARGV[1] then
@@ -17,7 +19,7 @@ if ARGV[1] ~= '' then
   elseif (redis.call('GET', KEYS[2]) or '0') ~= ARGV[5] then
     return 'stale'
   end
-  redis.call('SET', KEYS[1], ARGV[4])
+  redis.call('MSET', KEYS[1], ARGV[4], KEYS[8], ARGV[14])
 end
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -32,7 +34,7 @@ local function may_take(hash)
   end
   return known[1] == '1' and redis.call('HINCRBY', hash, 'pending', 1)
 end
-for at = 14, #ARGV, 8 do
+for at = 15, #ARGV, 8 do
   local id, webhook, call, created = ARGV[at], ARGV[at + 1], ARGV[at + 4], ARGV[at + 6]
   local key, of_webhook = ARGV[6] .. 'delivery:' .. id, ARGV[6] .. 'deliveries:webhook:' .. webhook
   local is_new = redis.call('EXISTS', key) == 0

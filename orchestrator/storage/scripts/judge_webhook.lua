@@ -1,10 +1,10 @@
 -- Notes of a webhook how an attempt went, and disables one that only fails or wants no more.
--- KEYS  1 webhook  2 version of the webhooks
+-- KEYS  1 webhook  2 version of the webhooks  3 secret
 -- ARGV  1 'delivered', 'failed' or 'gone'  2 now, RFC 3339  3 what was wrong
---       4 fewest failures  5 shortest time of failures ms
+--       4 fewest failures  5 shortest time of failures ms  6 the URL that was sent to
 -- Answers 1 where it was disabled by this
 local known = redis.call('HMGET', KEYS[1], 'enabled', 'failures', 'failingMs')
-if not known[1] then
+if not known[1] or redis.call('HGET', KEYS[3], 'url') ~= ARGV[6] then
   return 0
 end
 if ARGV[1] == 'delivered' then

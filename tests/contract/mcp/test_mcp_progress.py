@@ -13,8 +13,12 @@ from mcp.client.subscriptions import ResourceUpdated
 
 from orchestrator.domain import calls
 from orchestrator.domain.words import Outcome
+from orchestrator.mcp.progress import Progress
 from orchestrator.runtime import FrontEnd, front_end, now
+from orchestrator.service.models import parsed
 from orchestrator.settings import load
+from orchestrator.storage.events import START, EventLog
+from orchestrator.storage.following import Follower
 from tests.contract.mcp.conftest import BODY, ENVIRONMENT, Connect, address, call_of
 from tests.harness.processes import Fleet, Process
 from tests.harness.simulated import Simulated
@@ -106,6 +110,24 @@ async def test_giving_up_does_not_cancel_the_call(url: str, era: str, front: Fro
         call_id = await _only_call(front)
         seen = call_of(await client.call_tool(STATUS, {"ringoutId": call_id}))
         assert (seen["state"], seen["cancel"]) == ("queued", None)
+
+
+async def test_progress_rises_although_the_stream_is_lost(front: FrontEnd) -> None:
+    feed = front.service.feed
+    progress = Progress(front.service, Follower(feed, EventLog(front.backend.commands), 60))
+    steps: list[float] = []
+
+    async def report(step: float, _: str) -> None:
+        steps.append(step)
+
+    made = await front.service.accept("~", "~", parsed(BODY), None)
+    following = asyncio.create_task(progress.ended(made.snapshot, report))
+    await wait_until(lambda: steps)
+    await front.backend.commands.redis.delete("ringout:v1:{ringout}:events")
+    await wait_until(lambda: feed.place == START)
+    await _end(front, made.snapshot.id)
+    assert (await following).state == "ended"
+    assert steps == [1.0, 2.0]
 
 
 async def test_an_error_is_told_at_once(client: Client) -> None:

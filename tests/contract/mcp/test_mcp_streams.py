@@ -11,7 +11,7 @@ from mcp.client.subscriptions import ResourceUpdated
 from tests.contract.mcp.conftest import BODY, ENVIRONMENT, address, call_of, refusal_of
 from tests.harness.processes import Fleet, Process
 from tests.harness.proxy import proxied
-from tests.harness.redis import free_port
+from tests.harness.redis import RedisServer, free_port
 from tests.harness.waiting import wait_until
 
 MAKE, CANCEL = "make-ringout-call", "cancel-ringout-call"
@@ -99,3 +99,46 @@ async def test_a_port_that_is_taken_is_named(shared_mcp: Process, fleet: Fleet) 
     process = fleet.command("mcp", **{**ENVIRONMENT, "RINGOUT_MCP_PORT": taken})
     assert await _ended(process) == 2
     assert "RINGOUT_MCP_PORT" in "\n".join(process.errors)
+
+
+async def test_a_stream_that_nothing_would_come_through_is_not_opened(
+    redis_url: str, fleet: Fleet
+) -> None:
+    async with proxied(redis_url) as proxy:
+        process = fleet.command("mcp", **{**ENVIRONMENT, "REDIS_URL": proxy.url})
+        async with Client(address(process)) as client:
+            proxy.hold_requests_with("XINFO")
+            with pytest.raises(MCPError, match="try again later"):
+                async with client.listen(resource_subscriptions=["ringout://calls/call_1"]):
+                    pass
+
+
+async def test_redis_going_away_is_no_change_of_a_call(
+    own_redis: RedisServer, fleet: Fleet
+) -> None:
+    fleet.environment |= {**ENVIRONMENT, "REDIS_URL": own_redis.url}
+    process = fleet.command("mcp")
+    told = asyncio.Event()
+    async with Client(address(process)) as client:
+        made = call_of(await client.call_tool(MAKE, {"body": BODY}))
+        uri = f"ringout://calls/{made['id']}"
+        async with client.listen(resource_subscriptions=[uri]) as stream:
+
+            async def listen() -> None:
+                async for _ in stream:
+                    told.set()
+
+            listening = asyncio.create_task(listen())
+            own_redis.kill()
+            away = "event_stream_away"
+            await wait_until(lambda: sum(away in line for line in process.errors) >= 5, 30)
+            assert not told.is_set()
+            own_redis.start()
+
+            async def is_cancelled() -> bool:
+                answer = await client.call_tool(CANCEL, {"ringoutId": made["id"]})
+                return not answer.is_error
+
+            await wait_until(is_cancelled, 30)
+            await asyncio.wait_for(told.wait(), 30)
+            listening.cancel()

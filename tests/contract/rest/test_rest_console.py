@@ -2,9 +2,13 @@
 
 import pytest
 
+from orchestrator.domain.budget import Heard, Limit, Payer
+from orchestrator.domain.clock import from_rfc3339
+from orchestrator.domain.verdicts import Source, Statement, Told
 from orchestrator.domain.words import State
 from orchestrator.runtime import now
 from orchestrator.storage.budget import RedisBudget
+from orchestrator.storage.evidence import EvidenceBook
 from orchestrator.storage.stats import Stats, Worker
 from tests.contract.rest.conftest import HUNG_UP, TALKING, Rest
 
@@ -25,6 +29,38 @@ async def test_a_time_line_is_every_event_in_order(rest: Rest) -> None:
     assert told["events"][-1]["outcome"] == "completed"
     assert told["events"][3]["status"]["calleeStatus"] == "Success"
     assert [event["outcome"] for event in told["events"][:-1]] == [None] * 4
+
+
+async def test_a_time_line_shows_the_evidence_on_a_lost_call(rest: Rest) -> None:
+    call_id = await rest.placed()
+    assert (await rest.ask("GET", f"/v1/calls/{call_id}/timeline")).json["evidence"] == []
+    book = EvidenceBook(rest.front.backend.commands)
+    at = from_rfc3339("2026-11-24T07:00:07.500Z")
+    await book.note(call_id, Statement(at, Source.PRESENCE, 7_500, 1, 0, "", "s-1", Told.PLACED))
+    await book.note(call_id, Statement(at, Source.CALL_LOG, 35_000, fault="HTTP-503"))
+    told = (await rest.ask("GET", f"/v1/calls/{call_id}/timeline")).json
+    assert told["evidence"] == [
+        {
+            "at": "2026-11-24T07:00:07.500Z",
+            "source": "presence",
+            "since": 7_500,
+            "found": 1,
+            "doubtful": 0,
+            "fault": None,
+            "session": "s-1",
+            "verdict": "placed",
+        },
+        {
+            "at": "2026-11-24T07:00:07.500Z",
+            "source": "call_log",
+            "since": 35_000,
+            "found": None,
+            "doubtful": 0,
+            "fault": "HTTP-503",
+            "session": None,
+            "verdict": None,
+        },
+    ]
 
 
 async def test_a_time_line_says_what_is_no_longer_kept(rest: Rest) -> None:
@@ -58,10 +94,12 @@ async def test_the_house_is_told_as_it_was_counted(rest: Rest) -> None:
     stats = Stats(rest.front.backend.commands)
     await rest.placed()
     budget = RedisBudget(rest.front.backend.commands)
-    await budget.learned("default", "heavy", limit=10, remaining=4, window=60)
+    paid = await budget.spend(Payer(), "heavy")
+    await budget.settle(paid, Heard(limit=Limit(10, 4, 60)))
+    await budget.settle(await budget.spend(Payer(), "light"), Heard())
     worker = Worker("w_1", "host:1", "1.2.3", now())
     await stats.beat(worker, now(), {"jobs": 2, "looks": 0, "draining": "yes"})
-    await stats.count([("default", "heavy"), ("default", "light")])
+    await stats.count()
     told = (await rest.ask("GET", "/v1/stats")).json
     assert told["stats"]["calls"]["queued"] == 1
     assert told["stats"]["queue"]["ready"] == 1

@@ -257,6 +257,28 @@ async def test_only_so_many_at_once(alone: Settings, session: aiohttp.ClientSess
         await wait_until(is_let_in)
 
 
+async def test_no_more_than_so_many_when_all_come_at_once(
+    alone: Settings, session: aiohttp.ClientSession
+) -> None:
+    async with started(alone, most_streams=2) as rest:
+        call_id = await rest.placed()
+        path = f"{PATHS[0]}/{call_id}/events"
+
+        async def opened() -> aiohttp.ClientResponse:
+            return await session.get(rest.url + path)
+
+        answers = await asyncio.gather(*(opened() for _ in range(12)))
+        assert sorted(one.status for one in answers) == [200] * 2 + [503] * 10
+        for one in answers:
+            one.close()
+
+        async def is_let_in() -> bool:
+            async with session.get(rest.url + path) as response:
+                return response.status == 200
+
+        await wait_until(is_let_in)
+
+
 async def test_streams_end_at_once_when_the_process_has_to(
     rest: Rest, session: aiohttp.ClientSession
 ) -> None:

@@ -327,3 +327,34 @@ async def _opened(
 
 async def _rest_of(reading: asyncio.Task[Listener]) -> list[Sent]:
     return (await reading).received
+
+
+FOREIGN: list[dict[Any, Any]] = [
+    {"a": "b"},
+    {b"\xff": b"\xfe"},
+    {"type": "call.ended", "call": "call_x", "sequence": "no number", "state": "x", "data": "{}"},
+    {"type": "call.ended", "call": "call_x", "sequence": "1", "state": "dead", "data": "{}"},
+]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN, ids=["fields", "bytes", "sequence", "state"])
+async def test_an_entry_that_is_not_ours_harms_nobody(
+    rest: Rest, session: aiohttp.ClientSession, redis: Redis, foreign: dict[Any, Any]
+) -> None:
+    call_id = (await rest.placed()).removesuffix("x")
+    one = f"/v1/restapi/v1-0/account/~/extension/~/ring-out/{call_id}/events"
+    strange = {**foreign, "call": call_id} if "call" in foreign else foreign
+    async with (
+        listening(session, rest.url + PATH) as live,
+        listening(session, rest.url + one) as of_one,
+    ):
+        await of_one.take(1)
+        await redis.xadd(EVENTS, strange)
+        await rest.take(call_id)
+        assert [sent.data["sequence"] for sent in await live.take(1)] == [2]
+        assert [sent.data["sequence"] for sent in await of_one.take(1)] == [2]
+    for path in (PATH, one):
+        async with listening(session, rest.url + path, "0") as kept:
+            assert [sent.data["sequence"] for sent in await kept.take(2)] == [1, 2]
+    timeline = await rest.ask("GET", f"/v1/calls/{call_id}/timeline")
+    assert (timeline.json["complete"], len(timeline.json["events"])) == (True, 2)

@@ -63,4 +63,4 @@ def granting() -> Script:
 async def app(script: Script | None = None) -> AsyncIterator[App]:
     clock = ManualClock()
     async with odd_server(script or granting()) as server:
-        yield App(server, clock, MemoryTokens(clock), MemoryBudget(clock))
+        yield App(server, clock, MemoryTokens(clock), MemoryBudget(clock, logins_a_minute=4))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.domain.budget import Penalty, Scope
 from orchestrator.domain.errors import (
     UpstreamFailed,
     UpstreamGated,
@@ -23,7 +24,7 @@ from orchestrator.telephony.link import system_clock
 from simulator import Simulator, SimulatorSettings, Tuning, serving
 from simulator.faults import FaultSpec
 from tests.harness.waiting import wait_until
-from tests.integration.telephony.world import BODY, MemoryBudget, MemoryTokens
+from tests.integration.telephony.world import BODY, PAID, MemoryBudget, MemoryTokens
 
 CALLER, CALLEE = "+16505550100", "+16505550123"
 AT_ONCE = Tuning(active_calls_lag=(0.0, 0.0), call_log_lag=(0.0, 0.0))
@@ -71,7 +72,7 @@ async def test_a_call_is_placed_read_and_cancelled() -> None:
     async with deployed() as running:
         (ringcentral,) = running.processes
         await ringcentral.ready()
-        placed = await ringcentral.make("~", "~", BODY)
+        placed = await ringcentral.make("~", "~", BODY, PAID)
         assert placed.reading == Reading("InProgress", "InProgress", "InProgress")
         assert await ringcentral.status("~", "~", placed.ringout_id) == placed.reading
         await ringcentral.cancel("~", "~", placed.ringout_id)
@@ -86,7 +87,7 @@ async def test_a_call_is_placed_read_and_cancelled() -> None:
 async def test_ids_of_every_kind(id_mode: str) -> None:
     async with deployed(tuning=AT_ONCE.changed({"id_mode": id_mode})) as running:
         (ringcentral,) = running.processes
-        placed = await ringcentral.make("~", "~", BODY)
+        placed = await ringcentral.make("~", "~", BODY, PAID)
         assert (await ringcentral.status("~", "~", placed.ringout_id)).call == "InProgress"
 
 
@@ -96,7 +97,7 @@ async def test_a_call_whose_answer_was_lost_is_found_again() -> None:
         running.fault(operation="make", kind="reset_after")
         asked_at = system_clock()
         with pytest.raises(UpstreamFailed):
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         sought = Sought(frozenset({CALLER, CALLEE}), asked_at)
 
         live = candidates(await ringcentral.active_calls("~", "~"), sought)
@@ -120,7 +121,7 @@ async def test_no_fault_makes_it_dial_twice(kind: str) -> None:
         await ringcentral.ready()
         running.fault(operation="make", kind=kind)
         with pytest.raises(UpstreamFailed):
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         assert running.requests("make") == 1
         assert len(running.simulator.world.calls) == (0 if kind == "reset_before" else 1)
 
@@ -133,7 +134,7 @@ async def test_refusals_carry_ringcentrals_code(to: str, status: int, code: str)
     async with deployed() as running:
         (ringcentral,) = running.processes
         with pytest.raises(UpstreamRefused) as refusal:
-            await ringcentral.make("~", "~", {**BODY, "to": {"phoneNumber": to}})
+            await ringcentral.make("~", "~", {**BODY, "to": {"phoneNumber": to}}, PAID)
         assert (refusal.value.http_status, refusal.value.error_code) == (status, code)
 
 
@@ -146,7 +147,7 @@ async def test_a_401_is_replayed_once_with_a_new_token(code: str) -> None:
         (ringcentral,) = running.processes
         await ringcentral.ready()
         running.fault(operation="make", kind="status", status=401, errorCode=code)
-        assert (await ringcentral.make("~", "~", BODY)).ringout_id
+        assert (await ringcentral.make("~", "~", BODY, PAID)).ringout_id
         assert (running.requests("make"), running.requests("token")) == (2, 2)
         assert len(running.simulator.world.calls) == 1
 
@@ -156,21 +157,22 @@ async def test_a_second_401_is_a_refusal() -> None:
         (ringcentral,) = running.processes
         running.fault(operation="make", kind="status", status=401, times=None)
         with pytest.raises(UpstreamRefused) as refusal:
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         assert refusal.value.http_status == 401
         assert (running.requests("make"), running.requests("token")) == (2, 2)
 
 
 async def test_an_account_that_is_always_refused_does_not_hammer_the_token_endpoint() -> None:
     async with deployed(limits="heavy=1000/60,auth=5/60") as running:
+        running.budget.logins_a_minute = 4
         (ringcentral,) = running.processes
         running.fault(operation="make", kind="status", status=401, times=None)
         for _ in range(3):
             with pytest.raises(UpstreamRefused):
-                await ringcentral.make("~", "~", BODY)
+                await ringcentral.make("~", "~", BODY, PAID)
         for _ in range(20):
             with pytest.raises(UpstreamGated):
-                await ringcentral.make("~", "~", BODY)
+                await ringcentral.make("~", "~", BODY, PAID)
         assert running.requests("token") == 4
 
 
@@ -180,7 +182,7 @@ async def test_an_evicted_session_costs_one_login_for_five_processes() -> None:
         world = running.simulator.world
         assert running.requests("token") == 1
         world.sessions.close(next(iter(world.sessions._by_access.values())))
-        made = await asyncio.gather(*(one.make("~", "~", BODY) for one in running.processes))
+        made = await asyncio.gather(*(one.make("~", "~", BODY, PAID) for one in running.processes))
         assert len({placed.ringout_id for placed in made}) == 5
         assert len(world.calls) == 5
         assert running.requests("token") == 2
@@ -192,14 +194,14 @@ async def test_an_evicted_session_costs_one_login_for_five_processes() -> None:
 async def test_no_request_is_made_inside_a_penalty() -> None:
     async with deployed(processes=2, limits="heavy=2/60") as running:
         first, second = running.processes
-        placed = await first.make("~", "~", BODY)
-        await first.make("~", "~", BODY)
+        placed = await first.make("~", "~", BODY, PAID)
+        await first.make("~", "~", BODY, PAID)
         for one in (first, second):
             with pytest.raises(UpstreamGated):
                 await one.cancel("~", "~", placed.ringout_id)
-        assert running.budget.closed == {"heavy": 60}
+        assert running.budget.closed == {"heavy": Penalty(60, Scope.BUCKET)}
         assert not any(entry.inside_penalty for entry in running.simulator.world.journal.since(0))
-        assert running.requests("cancel") == 0
+        assert running.requests("cancel") == 1, "the one that the penalty began with"
 
 
 async def test_the_global_limit_closes_every_gate() -> None:
@@ -207,10 +209,13 @@ async def test_the_global_limit_closes_every_gate() -> None:
         running
     ):
         (ringcentral,) = running.processes
-        await ringcentral.make("~", "~", BODY)
+        await ringcentral.make("~", "~", BODY, PAID)
         with pytest.raises(UpstreamGated):
-            await ringcentral.make("~", "~", BODY)
-        assert running.budget.closed == {"heavy": 60, "medium": 60, "light": 60, "auth": 60}
+            await ringcentral.make("~", "~", BODY, PAID)
+        assert running.budget.closed == {"heavy": Penalty(60, Scope.HOUSE)}
+        with pytest.raises(UpstreamGated):
+            await ringcentral.status("~", "~", "s-1")
+        assert running.requests("status") == 0
 
 
 async def test_a_broken_connection_costs_a_probe_and_no_call() -> None:
@@ -225,4 +230,4 @@ async def test_a_broken_connection_costs_a_probe_and_no_call() -> None:
         await wait_until(lambda: not ringcentral._transport.has_idle_connection, every=0.002)
         await ringcentral.ready()
         assert running.requests("versions") == 2
-        assert (await ringcentral.make("~", "~", BODY)).ringout_id
+        assert (await ringcentral.make("~", "~", BODY, PAID)).ringout_id

@@ -8,11 +8,18 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator.domain.errors import UpstreamFailed, UpstreamGated, UpstreamRefused
+from orchestrator.domain.budget import Heard, Limit, Penalty, Scope
+from orchestrator.domain.errors import (
+    UpstreamFailed,
+    UpstreamGated,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
 from orchestrator.telephony.auth import StaticToken
 from orchestrator.telephony.client import MOST_PAGES, RingCentral
 from tests.integration.telephony.world import (
     BODY,
+    PAID,
     PLACED,
     RINGING,
     ManualClock,
@@ -22,6 +29,7 @@ from tests.integration.telephony.world import (
     Script,
     always,
     in_turn,
+    nobody,
     odd_server,
     reply,
 )
@@ -40,7 +48,7 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(script: Script, *, gate_on_spent: bool = True) -> AsyncIterator[Talk]:
+async def talking(script: Script) -> AsyncIterator[Talk]:
     clock = ManualClock()
     budget = MemoryBudget(clock)
     async with (
@@ -50,7 +58,6 @@ async def talking(script: Script, *, gate_on_spent: bool = True) -> AsyncIterato
             tokens=StaticToken("hidden-key"),
             budget=budget,
             credential="agent",
-            gate_on_spent=gate_on_spent,
             clock=clock,
         ) as ringcentral,
     ):
@@ -59,7 +66,7 @@ async def talking(script: Script, *, gate_on_spent: bool = True) -> AsyncIterato
 
 async def _gated(talk: Talk) -> float:
     with pytest.raises(UpstreamGated) as gated:
-        await talk.ringcentral.make("~", "~", BODY)
+        await talk.ringcentral.make("~", "~", BODY, PAID)
     return gated.value.retry_after
 
 
@@ -69,34 +76,50 @@ async def _gated(talk: Talk) -> float:
 @pytest.mark.parametrize(
     ("headers", "closed"),
     [
-        ({**SPOKEN, "Retry_After": "17"}, {"heavy": 17}),
-        ({"Retry_After": "17"}, {"heavy": 17}),
-        (SPOKEN, {"heavy": 60}),
-        ({}, {"heavy": 60, "medium": 60, "light": 60, "auth": 60}),
+        ({**SPOKEN, "Retry_After": "17"}, Penalty(17, Scope.BUCKET)),
+        ({"Retry_After": "17"}, Penalty(17, Scope.ACCOUNT)),
+        (SPOKEN, Penalty(60, Scope.BUCKET)),
+        ({}, Penalty(60, Scope.ACCOUNT)),
     ],
     ids=["told", "told without rate headers", "not told", "headless"],
 )
-async def test_429_closes_the_gate_for_everyone(
-    headers: dict[str, str], closed: dict[str, float]
-) -> None:
+async def test_429_closes_the_gate_for_everyone(headers: dict[str, str], closed: Penalty) -> None:
     async with talking(always(reply(429, TOO_MANY, **headers))) as talk:
-        assert await _gated(talk) == closed["heavy"]
-        assert talk.budget.closed == closed
+        assert await _gated(talk) == closed.seconds
+        assert talk.budget.closed == {"heavy": closed}
         assert len(talk.server.received) == 1
 
 
-async def test_a_headless_429_to_the_probe_closes_all_gates() -> None:
-    async with talking(always(reply(429, b"", Retry_After="9"))) as talk:
+async def test_a_429_for_everything_that_comes_from_here_closes_the_house() -> None:
+    everything = reply(429, {"errorCode": "CMN-310"}, Retry_After="17")
+    async with talking(always(everything)) as talk:
+        assert await _gated(talk) == 17
+        assert talk.budget.closed == {"heavy": Penalty(17, Scope.HOUSE)}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "scope"),
+    [
+        (b"", {}, Scope.ACCOUNT),
+        (TOO_MANY, SPOKEN, Scope.ACCOUNT),
+        ({"errorCode": "CMN-310"}, {}, Scope.HOUSE),
+    ],
+    ids=["headless", "with a group's headers", "everything"],
+)
+async def test_a_429_to_the_probe_that_no_group_counts_closes_more_than_a_bucket(
+    body: Any, headers: dict[str, str], scope: Scope
+) -> None:
+    async with talking(always(reply(429, body, Retry_After="9", **headers))) as talk:
         with pytest.raises(UpstreamGated):
             await talk.ringcentral.ready()
-        assert talk.budget.closed == {"heavy": 9, "medium": 9, "light": 9, "auth": 9}
+        assert list(talk.budget.closed.values()) == [Penalty(9, scope)]
 
 
 async def test_a_duplicate_closes_no_gate() -> None:
     duplicate = reply(429, {"errorCode": "CMN-304"}, Retry_After="9")
     async with talking(always(duplicate)) as talk:
         with pytest.raises(UpstreamFailed):
-            await talk.ringcentral.make("~", "~", BODY)
+            await talk.ringcentral.make("~", "~", BODY, PAID)
         assert talk.budget.closed == {}
 
 
@@ -114,57 +137,91 @@ async def test_nothing_is_sent_while_the_gate_is_closed(operation: str, group: s
         }
         ask = getattr(talk.ringcentral, operation)
         await ask(*arguments[operation])
-        await talk.budget.close_gate("agent", group, 30)
+        talk.budget.close(group, 30)
         with pytest.raises(UpstreamGated) as gated:
             await ask(*arguments[operation])
         assert gated.value.retry_after == 30
         assert len(talk.server.received) == 1
-        assert talk.budget.admitted == [group]
+        assert [paid for paid, _ in talk.budget.paid] == [group]
 
 
-async def test_make_leaves_the_gate_to_whoever_writes_the_fence() -> None:
+class SlowToken(StaticToken):
+    """While it is waited for, another process is told to keep away."""
+
+    def __init__(self, budget: MemoryBudget) -> None:
+        super().__init__("hidden-key")
+        self._budget = budget
+
+    async def token(self) -> str:
+        self._budget.close("light", 30)
+        return await super().token()
+
+
+async def test_a_gate_that_closes_while_a_token_is_waited_for_is_obeyed() -> None:
+    budget = MemoryBudget()
+    async with odd_server(always(reply(200, READING))) as server:
+        client = RingCentral(server_url=server.url, tokens=SlowToken(budget), budget=budget)
+        async with client as ringcentral:
+            with pytest.raises(UpstreamGated):
+                await ringcentral.status("~", "~", "s-1")
+        assert server.received == []
+
+
+async def test_only_what_the_reserve_is_kept_for_asks_for_it() -> None:
+    async with talking(always(reply(200, {"status": RINGING, "records": []}))) as talk:
+        await talk.ringcentral.status("~", "~", "s-1")
+        await talk.ringcentral.status("~", "~", "s-1", care=True)
+        await talk.ringcentral.cancel("~", "~", "s-1")
+        await talk.ringcentral.active_calls("~", "~")
+        await talk.ringcentral.call_log("~", "~", 0, 1000)
+        asked = [("light", False), ("light", True), *3 * [("heavy", True)]]
+        assert talk.budget.paid == asked
+
+
+async def test_make_leaves_paying_to_whoever_writes_the_fence() -> None:
     async with talking(always(reply(200, PLACED))) as talk:
-        await talk.ringcentral.make("~", "~", BODY)
-        assert talk.budget.admitted == []
+        await talk.ringcentral.make("~", "~", BODY, PAID)
+        assert talk.budget.paid == []
+        assert talk.budget.heard == [("heavy", Heard())]
 
 
-# A spent window
+# What an answer says of a payment
 
 
-async def test_a_spent_window_is_waited_out() -> None:
-    answer = reply(200, PLACED, **SPOKEN, X_Rate_Limit_Remaining="0")
+@pytest.mark.parametrize("remaining", [0, 1])
+async def test_what_is_left_is_told_and_closes_nothing(remaining: int) -> None:
+    answer = reply(200, PLACED, **SPOKEN, X_Rate_Limit_Remaining=str(remaining))
     async with talking(always(answer)) as talk:
-        await talk.ringcentral.make("~", "~", BODY)
-        assert talk.budget.closed == {"heavy": 60}
-        assert talk.budget.known == {("agent", "heavy"): (10, 0, 60)}
-
-
-async def test_a_window_that_is_not_spent_closes_nothing() -> None:
-    answer = reply(200, PLACED, **SPOKEN, X_Rate_Limit_Remaining="1")
-    async with talking(always(answer)) as talk:
-        await talk.ringcentral.make("~", "~", BODY)
+        await talk.ringcentral.make("~", "~", BODY, PAID)
         assert talk.budget.closed == {}
-        assert talk.budget.known == {("agent", "heavy"): (10, 1, 60)}
+        assert talk.budget.heard == [("heavy", Heard(limit=Limit(10, remaining, 60)))]
 
 
-async def test_waiting_out_a_spent_window_can_be_switched_off() -> None:
-    answer = reply(200, PLACED, **SPOKEN, X_Rate_Limit_Remaining="0")
-    async with talking(always(answer), gate_on_spent=False) as talk:
-        await talk.ringcentral.make("~", "~", BODY)
-        assert talk.budget.closed == {}
+async def test_a_request_that_was_not_answered_counts() -> None:
+    async with talking(always(Reply(then="close"))) as talk:
+        with pytest.raises(UpstreamFailed):
+            await talk.ringcentral.make("~", "~", BODY, PAID)
+        assert talk.budget.heard == [("heavy", Heard(answered=False))]
+        assert talk.budget.refunded == []
 
 
-async def test_an_answer_without_rate_headers_teaches_nothing() -> None:
-    async with talking(always(reply(200, PLACED))) as talk:
-        await talk.ringcentral.make("~", "~", BODY)
-        assert talk.budget.known == {}
+async def test_a_request_that_was_not_sent_is_refunded() -> None:
+    async with talking(always(reply(200, READING))) as talk:
+        url = nobody()
+        client = RingCentral(server_url=url, tokens=StaticToken("hidden-key"), budget=talk.budget)
+        async with client as away:
+            for asking in (away.make("~", "~", BODY, PAID), away.status("~", "~", "s-1")):
+                with pytest.raises(UpstreamUnavailable):
+                    await asking
+        assert talk.budget.refunded == ["heavy", "light"]
+        assert talk.budget.heard == []
 
 
 async def test_a_placed_call_is_not_lost_to_an_outage_of_the_store() -> None:
     answer = reply(200, PLACED, **SPOKEN, X_Rate_Limit_Remaining="0")
     async with talking(always(answer)) as talk:
         talk.budget.is_away = True
-        assert (await talk.ringcentral.make("~", "~", BODY)).ringout_id == "s-1"
+        assert (await talk.ringcentral.make("~", "~", BODY, PAID)).ringout_id == "s-1"
 
 
 # The share that is left
@@ -179,7 +236,7 @@ async def test_the_share_that_is_left_of_the_light_group() -> None:
     async with talking(script) as talk:
         assert talk.ringcentral.share_left() == 1.0
         await talk.ringcentral.status("~", "~", "s-1")
-        await talk.ringcentral.make("~", "~", BODY)
+        await talk.ringcentral.make("~", "~", BODY, PAID)
         assert talk.ringcentral.share_left() == 0.4
         talk.clock.forward(60)
         assert talk.ringcentral.share_left() == 0.4
@@ -194,7 +251,7 @@ async def test_a_fixed_token_that_is_refused_is_not_sent_again() -> None:
     refused = reply(401, {"errorCode": "TokenInvalid", "errors": [{"errorCode": "OAU-149"}]})
     async with talking(always(refused)) as talk:
         with pytest.raises(UpstreamRefused) as refusal:
-            await talk.ringcentral.make("~", "~", BODY)
+            await talk.ringcentral.make("~", "~", BODY, PAID)
         assert (refusal.value.http_status, refusal.value.error_code) == (401, "OAU-149")
         assert len(talk.server.received) == 1
 
@@ -221,7 +278,7 @@ async def test_pages_are_followed_to_the_last() -> None:
         assert [record.session_id for record in found] == ["1", "2"]
         assert found[0].numbers == {"+16505550123"}
         assert found[0].is_live
-        assert talk.budget.admitted == ["heavy", "heavy"]
+        assert talk.budget.paid == [("heavy", True), ("heavy", True)]
         asked = [request.path.rsplit("&", 1)[1] for request in talk.server.received]
         assert asked == ["page=1", "page=2"]
 
@@ -247,11 +304,11 @@ async def test_the_log_names_the_request_and_tells_no_secret() -> None:
     )
     async with talking(script) as talk:
         with capture_logs() as logs:
-            await talk.ringcentral.make("~", "~", BODY)
+            await talk.ringcentral.make("~", "~", BODY, PAID)
             with pytest.raises(UpstreamRefused) as refusal:
-                await talk.ringcentral.make("~", "~", BODY)
+                await talk.ringcentral.make("~", "~", BODY, PAID)
             with pytest.raises(UpstreamFailed) as failure:
-                await talk.ringcentral.make("~", "~", BODY)
+                await talk.ringcentral.make("~", "~", BODY, PAID)
     told = [(entry["log_level"], entry["event"], entry.get("rc_request_id")) for entry in logs]
     assert told == [
         ("info", "ringcentral_answered", "rc-1"),

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.domain.budget import Penalty, Scope
 from orchestrator.domain.errors import UpstreamGated, UpstreamRefused, UpstreamUnavailable
 from tests.integration.telephony.apps import LIFE, app
 from tests.integration.telephony.world import Reply, always, nobody, reply
@@ -16,7 +17,7 @@ BAD_CLIENT = reply(
 # Refused
 
 
-async def test_bad_credentials_cost_one_login_in_30_seconds() -> None:
+async def test_bad_credentials_cost_one_login_in_five_minutes() -> None:
     async with app(always(BAD_CLIENT)) as shared:
         for process in (shared.process(), shared.process()):
             for _ in range(3):
@@ -24,10 +25,25 @@ async def test_bad_credentials_cost_one_login_in_30_seconds() -> None:
                     await process.token()
                 assert (refusal.value.http_status, refusal.value.error_code) == (401, "OAU-153")
         assert shared.logins == 1
-        shared.clock.forward(30)
+        shared.clock.forward(299.999)
+        with pytest.raises(UpstreamRefused):
+            await process.token()
+        assert shared.logins == 1
+        shared.clock.forward(0.001)
         with pytest.raises(UpstreamRefused):
             await process.token()
         assert shared.logins == 2
+
+
+async def test_a_credential_that_is_refused_is_shown_until_it_is_accepted() -> None:
+    replies = [BAD_CLIENT, reply(200, {"access_token": "token-1", "expires_in": LIFE})]
+    async with app(lambda _request: replies.pop(0)) as shared:
+        with pytest.raises(UpstreamRefused):
+            await shared.process().token()
+        assert shared.store.parked == {"default": "OAU-153"}
+        shared.clock.forward(300)
+        assert await shared.process().token() == "token-1"
+        assert shared.store.parked == {}
 
 
 async def test_credentials_that_were_corrected_are_tried_at_once() -> None:
@@ -48,7 +64,7 @@ async def test_a_429_is_obeyed_by_all_processes() -> None:
             with pytest.raises(UpstreamGated) as gated:
                 await process.token()
             assert gated.value.retry_after == 45
-        assert shared.budget.closed == {"auth": 45}
+        assert shared.budget.closed == {"auth": Penalty(45, Scope.ACCOUNT)}
         assert shared.logins == 1
         shared.clock.forward(45)
         with pytest.raises(UpstreamGated):

@@ -6,16 +6,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.domain.errors import StorageUnavailable, UpstreamGated, UpstreamUnavailable
+from orchestrator.telephony.auth import app_name
 from orchestrator.telephony.client import RingCentral
 from orchestrator.telephony.sealing import Kept
 from tests.harness.waiting import wait_until
 from tests.integration.telephony.apps import LIFE, app, granting
 from tests.integration.telephony.world import (
     BODY,
+    PAID,
     MemoryTokens,
     Received,
     Reply,
     always,
+    nobody,
     reply,
 )
 
@@ -178,6 +181,24 @@ async def test_logins_stay_below_ringcentrals_limit_whoever_makes_them() -> None
         assert await process.token() == "token-5"
 
 
+async def test_logins_are_paid_for_by_the_app_whoever_logs_in() -> None:
+    async with app() as shared:
+        await shared.process().token()
+        await shared.process("another-secret").token()
+        assert shared.budget.paid == [("auth", False), ("auth", False)]
+        assert {payer.credential for payer in shared.budget.payers} == {app_name("app")}
+        assert "app-" in app_name("app")
+        assert app_name("app") != app_name("app2")
+
+
+async def test_a_login_that_was_not_sent_is_not_paid_for() -> None:
+    async with app() as shared:
+        shared.server.url = nobody()
+        with pytest.raises(UpstreamUnavailable):
+            await shared.process().token()
+        assert shared.budget.refunded == ["auth"]
+
+
 # The right to log in
 
 
@@ -279,4 +300,4 @@ async def test_a_call_without_a_token_is_one_that_was_not_placed(*, answers_firs
         )
         async with client as ringcentral:
             with pytest.raises(UpstreamUnavailable):
-                await ringcentral.make("~", "~", BODY)
+                await ringcentral.make("~", "~", BODY, PAID)

@@ -13,6 +13,7 @@ from orchestrator.telephony.client import RingCentral
 from tests.harness.waiting import wait_until
 from tests.integration.telephony.world import (
     BODY,
+    PAID,
     PLACED,
     RINGING,
     MemoryBudget,
@@ -57,7 +58,7 @@ async def test_a_post_on_a_kept_alive_connection_that_breaks_is_sent_once(then: 
     async with talking(by_method(POST=Reply(then=then))) as (server, ringcentral):
         await ringcentral.ready()
         with pytest.raises(UpstreamFailed):
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         assert server.methods() == ["POST"]
         assert server.received[-1].connection == 1, "the connection was a kept one"
 
@@ -75,7 +76,7 @@ async def test_a_delete_on_a_kept_alive_connection_that_breaks_is_sent_once(then
 async def test_nor_on_a_new_connection(method: str) -> None:
     async with talking(by_method(**{method: Reply(then="reset")})) as (server, ringcentral):
         asking = (
-            ringcentral.make("~", "~", BODY)
+            ringcentral.make("~", "~", BODY, PAID)
             if method == "POST"
             else ringcentral.cancel("~", "~", "s-1")
         )
@@ -96,7 +97,7 @@ async def test_a_redirect_is_not_followed() -> None:
     moved = reply(307, b"", Location="/elsewhere")
     async with talking(by_method(POST=moved)) as (server, ringcentral):
         with pytest.raises(UpstreamFailed):
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         assert len(server.received) == 1
 
 
@@ -106,7 +107,7 @@ async def test_a_redirect_is_not_followed() -> None:
 async def test_a_refused_connection_has_sent_nothing() -> None:
     async with client(nobody()) as ringcentral:
         for attempt in (
-            ringcentral.make("~", "~", BODY),
+            ringcentral.make("~", "~", BODY, PAID),
             ringcentral.status("~", "~", "s-1"),
             ringcentral.cancel("~", "~", "s-1"),
             ringcentral.active_calls("~", "~"),
@@ -121,7 +122,7 @@ async def test_a_tls_handshake_that_never_ends_has_sent_nothing() -> None:
     async with odd_server(always(reply(200))) as server:
         async with client(_over_tls(server), patience=0.3) as ringcentral:
             with pytest.raises(UpstreamUnavailable) as unavailable:
-                await ringcentral.make("~", "~", BODY)
+                await ringcentral.make("~", "~", BODY, PAID)
         assert isinstance(unavailable.value.__cause__, aiohttp.ConnectionTimeoutError)
 
 
@@ -129,7 +130,7 @@ async def test_a_tls_handshake_that_fails_has_sent_nothing() -> None:
     async with odd_server(always(reply(200)), greeting=http(400)) as server:
         async with client(_over_tls(server)) as ringcentral:
             with pytest.raises(UpstreamUnavailable) as unavailable:
-                await ringcentral.make("~", "~", BODY)
+                await ringcentral.make("~", "~", BODY, PAID)
         assert isinstance(unavailable.value.__cause__, aiohttp.ClientConnectorSSLError)
 
 
@@ -171,7 +172,7 @@ ODD_ANSWERS = {
 async def test_an_unclear_answer_is_a_failure_and_the_post_was_sent_once(answer: Reply) -> None:
     async with talking(by_method(POST=answer)) as (server, ringcentral):
         with pytest.raises(UpstreamFailed) as failure:
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         assert not failure.value.timed_out
         assert server.methods() == ["POST"]
 
@@ -180,7 +181,7 @@ async def test_no_answer_in_time_is_a_failure_that_says_so() -> None:
     never = Reply(hold=asyncio.Event())
     async with talking(by_method(POST=never), patience=0.3) as (server, ringcentral):
         with pytest.raises(UpstreamFailed) as failure:
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         assert failure.value.timed_out
         assert server.methods() == ["POST"]
         assert never.hold is not None
@@ -193,7 +194,7 @@ async def test_half_an_answer_in_time_is_a_failure_that_says_so() -> None:
         ringcentral,
     ):
         with pytest.raises(UpstreamFailed) as failure:
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         assert failure.value.timed_out
 
 
@@ -204,7 +205,7 @@ async def test_an_endless_answer_is_not_read_to_its_end() -> None:
         ringcentral,
     ):
         with pytest.raises(UpstreamFailed):
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         await ringcentral.status("~", "~", "s-1")
         assert server.received[-1].connection == 2, "the connection was given up"
 
@@ -217,7 +218,7 @@ async def test_headers_body_and_path_as_they_are_sent() -> None:
     async with odd_server(by_method(POST=cookie, GET=reply(200, READING))) as server:
         # By name: aiohttp's cookie jar takes none from a bare address.
         async with client(server.url.replace("127.0.0.1", "localhost")) as ringcentral:
-            await ringcentral.make("~", "401", BODY)
+            await ringcentral.make("~", "401", BODY, PAID)
             await ringcentral.status("~", "~", "a/../b?c#d")
         post, get = server.received
         assert post.path == "/restapi/v1.0/account/~/extension/401/ring-out"
@@ -241,7 +242,7 @@ async def test_being_ready_costs_nothing_while_a_connection_is_open() -> None:
         await asyncio.gather(*(ringcentral.ready() for _ in range(50)))
         assert (server.probes(), server.connections) == (1, 1)
         assert "authorization" not in server.received[0].headers
-        await ringcentral.make("~", "~", BODY)
+        await ringcentral.make("~", "~", BODY, PAID)
         await ringcentral.ready()
         assert (server.probes(), server.connections) == (1, 1)
 
@@ -253,7 +254,7 @@ async def test_a_connection_that_the_server_closed_is_noticed() -> None:
         await wait_until(lambda: not ringcentral._transport.has_idle_connection)
         await ringcentral.ready()
         assert (server.probes(), server.connections) == (2, 2)
-        await ringcentral.make("~", "~", BODY)
+        await ringcentral.make("~", "~", BODY, PAID)
         assert server.received[-1].connection == 2
 
 
@@ -261,7 +262,7 @@ async def test_a_connection_in_use_is_none_in_hand() -> None:
     slow = Reply(http(200, PLACED), hold=asyncio.Event())
     async with talking(by_method(POST=slow)) as (server, ringcentral):
         await ringcentral.ready()
-        making = asyncio.create_task(ringcentral.make("~", "~", BODY))
+        making = asyncio.create_task(ringcentral.make("~", "~", BODY, PAID))
         await wait_until(lambda: server.methods() == ["POST"])
         await ringcentral.ready()
         assert (server.probes(), server.connections) == (2, 2)
@@ -275,7 +276,7 @@ async def test_after_an_unclear_answer_the_harmless_request_goes_first(bad: Repl
     async with talking(by_method(POST=bad)) as (server, ringcentral):
         await ringcentral.ready()
         with pytest.raises(UpstreamFailed):
-            await ringcentral.make("~", "~", BODY)
+            await ringcentral.make("~", "~", BODY, PAID)
         await ringcentral.ready()
         await ringcentral.ready()
         assert [request.is_probe for request in server.received] == [True, False, True]
@@ -285,7 +286,7 @@ async def test_so_it_does_after_a_silence_while_another_connection_is_open() -> 
     never = Reply(hold=asyncio.Event())
     async with talking(by_method(POST=never), patience=1.0) as (server, ringcentral):
         await ringcentral.ready()
-        making = asyncio.create_task(ringcentral.make("~", "~", BODY))
+        making = asyncio.create_task(ringcentral.make("~", "~", BODY, PAID))
         await wait_until(lambda: server.methods() == ["POST"], every=0.002)
         await ringcentral.ready()
         with pytest.raises(UpstreamFailed):

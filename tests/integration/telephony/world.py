@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.domain.budget import Heard, Payer, Payment, Penalty, Scope
 from orchestrator.domain.errors import StorageUnavailable, UpstreamGated
 from tests.harness.waiting import wait_until
 
@@ -19,6 +20,9 @@ RINGING = {"callStatus": "InProgress", "callerStatus": "InProgress", "calleeStat
 PLACED = {"id": "s-1", "status": RINGING}
 BODY = {"from": {"phoneNumber": "+16505550100"}, "to": {"phoneNumber": "+16505550123"}}
 BEGIN = 1_800_000_000_000
+EVERY_GROUP = "*"
+PAID = Payment(Payer(), "heavy", "paid")
+"""What whoever writes the fence hands to `make`."""
 
 
 @dataclass
@@ -42,6 +46,7 @@ class MemoryTokens:
     is_away: bool = False
     kept: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     leases: dict[str, tuple[str, int]] = field(default_factory=dict)
+    parked: dict[str, str] = field(default_factory=dict)
     loads: int = 0
 
     def _in_reach(self) -> None:
@@ -75,39 +80,68 @@ class MemoryTokens:
         if self.leases.get(credential, ("", 0))[0] == owner:
             del self.leases[credential]
 
+    async def park(self, credential: str, code: str, detail: str) -> None:
+        self._in_reach()
+        self.parked[credential] = code
+
+    async def unpark(self, credential: str) -> None:
+        self._in_reach()
+        self.parked.pop(credential, None)
+
 
 @dataclass
 class MemoryBudget:
-    """Gates within one process; `closed` and `known` show what it was told."""
+    """A budget within one process that only gates; the lists show what it was told."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     is_away: bool = False
-    closed: dict[str, float] = field(default_factory=dict)
-    known: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
-    admitted: list[str] = field(default_factory=list)
-    _until: dict[tuple[str, str], int] = field(default_factory=dict)
+    paid: list[tuple[str, bool]] = field(default_factory=list)
+    heard: list[tuple[str, Heard]] = field(default_factory=list)
+    refunded: list[str] = field(default_factory=list)
+    payers: list[Payer] = field(default_factory=list)
+    logins_a_minute: int = 1000
+    _until: dict[str, int] = field(default_factory=dict)
+    _logins: list[int] = field(default_factory=list)
+
+    @property
+    def closed(self) -> dict[str, Penalty]:
+        """The penalties that were told, by group."""
+        return {group: heard.penalty for group, heard in self.heard if heard.penalty}
 
     def _in_reach(self) -> None:
         if self.is_away:
             raise StorageUnavailable("no store", 1.0)
 
-    async def admit(self, credential: str, group: str) -> None:
+    async def spend(self, payer: Payer, group: str, *, care: bool = False) -> Payment:
         self._in_reach()
-        left = self._until.get((credential, group), 0) - self.clock()
+        left = max(self._until.get(name, 0) for name in (group, EVERY_GROUP)) - self.clock()
+        recent = [at for at in self._logins if at > self.clock() - 60_000]
+        if group == "auth" and len(recent) >= self.logins_a_minute:
+            left = max(left, recent[0] + 60_000 - self.clock())
         if left > 0:
             raise UpstreamGated("closed", left / 1000)
-        self.admitted.append(group)
+        if group == "auth":
+            self._logins = [*recent, self.clock()]
+        self.payers.append(payer)
+        self.paid.append((group, care))
+        return Payment(payer, group, f"{group}-{len(self.paid)}")
 
-    async def close_gate(self, credential: str, group: str, seconds: float) -> None:
+    async def passable(self, payer: Payer) -> None:
         self._in_reach()
-        self.closed[group] = seconds
-        self._until[credential, group] = self.clock() + round(1000 * seconds)
 
-    async def learned(
-        self, credential: str, group: str, limit: int, remaining: int, window: int
-    ) -> None:
+    async def settle(self, payment: Payment, heard: Heard) -> None:
         self._in_reach()
-        self.known[credential, group] = (limit, remaining, window)
+        self.heard.append((payment.group, heard))
+        if heard.penalty is not None:
+            is_narrow = heard.penalty.scope is Scope.BUCKET
+            self.close(payment.group if is_narrow else EVERY_GROUP, heard.penalty.seconds)
+
+    async def refund(self, payment: Payment) -> None:
+        self._in_reach()
+        self.refunded.append(payment.group)
+
+    def close(self, group: str, seconds: float) -> None:
+        self._until[group] = self.clock() + round(1000 * seconds)
 
 
 @dataclass(frozen=True)

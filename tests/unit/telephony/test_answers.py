@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.domain.budget import Limit, Penalty, Scope
 from orchestrator.domain.errors import (
     RingOutError,
     UpstreamFailed,
@@ -165,7 +166,7 @@ def test_numbers_in_messages_are_masked_and_messages_are_cut() -> None:
 
 def test_429_waits_as_long_as_it_is_told() -> None:
     answer = spoken(429, problem("CMN-301"), retry_after="17", x_rate_limit_limit="10")
-    assert answers.throttled(answer) == answers.Throttled(17.0, everything=False)
+    assert answers.throttled(answer) == Penalty(17.0, Scope.BUCKET)
     with pytest.raises(UpstreamGated) as gated:
         answers.placed(answer)
     assert gated.value.retry_after == 17.0
@@ -174,18 +175,24 @@ def test_429_waits_as_long_as_it_is_told() -> None:
 @pytest.mark.parametrize("odd", ["soon", "", "-5", "nan", "inf", "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_429_without_a_readable_wait_waits_out_the_default_penalty(odd: str) -> None:
     answer = spoken(429, problem("CMN-301"), retry_after=odd, x_rate_limit_group="heavy")
-    assert answers.throttled(answer) == answers.Throttled(60.0, everything=False)
+    assert answers.throttled(answer) == Penalty(60.0, Scope.BUCKET)
 
 
 def test_429_is_never_asked_again_at_once() -> None:
     answer = spoken(429, problem("CMN-301"), retry_after="0")
-    assert answers.throttled(answer) == answers.Throttled(1.0, everything=False)
+    assert answers.throttled(answer) == Penalty(1.0, Scope.ACCOUNT)
 
 
 def test_a_headless_429_comes_from_a_limiter_above_the_groups() -> None:
-    assert answers.throttled(spoken(429, problem("CMN-310"))) == answers.Throttled(
-        60.0, everything=True
-    )
+    for more in ({}, {"retry_after": "60"}):
+        headless = spoken(429, problem("CMN-301"), **more)
+        assert answers.throttled(headless) == Penalty(60.0, Scope.ACCOUNT)
+
+
+@pytest.mark.parametrize("more", [{}, {"x_rate_limit_group": "heavy"}])
+def test_one_code_says_that_everything_from_here_is_too_much(more: dict[str, str]) -> None:
+    answer = spoken(429, problem("CMN-310"), retry_after="17", **more)
+    assert answers.throttled(answer) == Penalty(17.0, Scope.HOUSE)
 
 
 @pytest.mark.parametrize("body", [b"", HTML])
@@ -198,7 +205,7 @@ def test_limits_are_read_from_the_headers() -> None:
     answer = spoken(
         200, {}, x_rate_limit_limit="50", x_rate_limit_remaining="0", x_rate_limit_window="60"
     )
-    assert answers.limit_of(answer) == answers.Limit(limit=50, remaining=0, window=60)
+    assert answers.limit_of(answer) == Limit(limit=50, remaining=0, window=60)
 
 
 @pytest.mark.parametrize("missing", ["limit", "remaining", "window"])

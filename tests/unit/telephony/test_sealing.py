@@ -5,7 +5,7 @@ import pytest
 from orchestrator.domain.errors import UpstreamRefused, UpstreamUnavailable
 from orchestrator.telephony.sealing import Kept, Seal, Setback
 
-KEPT = Kept("opaque-token", 1_000, 101_000, (1_000,), Setback(5_000, 401, "OAU-153", "No."))
+KEPT = Kept("opaque-token", 1_000, 101_000, Setback(5_000, 401, "OAU-153", "No."))
 BOUND = ("https://platform.ringcentral.com", "app", "jwt")
 
 
@@ -51,8 +51,7 @@ def test_the_ages_of_a_token() -> None:
 
 def test_it_is_kept_as_long_as_any_of_it_matters() -> None:
     assert KEPT.kept_for(1_000) == 100
-    assert Kept(logins=(1_000,)).kept_for(1_000) == 60
-    assert Kept(setback=Setback(31_500, 400, "x", "")).kept_for(1_000) == 59
+    assert Kept(setback=Setback(31_500, 400, "x", "")).kept_for(1_000) == 31
     assert Kept().kept_for(10_000_000) == 1
 
 

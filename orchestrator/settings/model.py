@@ -1,71 +1,14 @@
-"""Every setting, read from the environment, refused when it is unknown or malformed.
+"""Every setting, read from the environment; docs/settings.md is made from this.
 
-docs/settings.md is checked against this module. The seed's and RingCentral's own names stand as
-they are; all others begin with `RINGOUT_`.
+The seed's and RingCentral's own names stand as they are; all others begin with `RINGOUT_`.
 """
 
-import os
-import re
-from collections.abc import Mapping
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from orchestrator.delivery.signing import is_secret
-
-OURS = "RINGOUT_"
-SIMULATORS = "RINGOUT_SIMULATOR_"
-"""The simulator reads these itself and answers for them."""
-
-
-class ConfigurationError(Exception):
-    """A setting is missing, unknown or malformed; the text names it and says what is right."""
-
-
-def _http_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise ValueError("must be an http or https URL, such as https://platform.ringcentral.com")
-    return url.rstrip("/")
-
-
-def _redis_url(url: str) -> str:
-    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must be a redis://, rediss:// or unix:// URL")
-    return url
-
-
-def _sentinels(text: str) -> str:
-    if text and not re.fullmatch(r"[^:,\s]+:\d{1,5}(,[^:,\s]+:\d{1,5})*", text):
-        raise ValueError("must be host:port, or several separated by commas")
-    return text
-
-
-def _host_list(text: str) -> str:
-    if text and not re.fullmatch(r"[^,\s]+(,[^,\s]+)*", text):
-        raise ValueError("must be host:port, or several separated by commas")
-    return text
-
-
-def _state_keys(text: SecretStr | None) -> SecretStr | None:
-    if text is not None and any(len(key) < 32 for key in text.get_secret_value().split(",")):
-        raise ValueError("must be keys of at least 32 characters, separated by commas")
-    return text
-
-
-def _ladder(text: str) -> str:
-    if not re.fullmatch(r"\d{1,6}(\.\d{1,3})?(,\d{1,6}(\.\d{1,3})?){0,19}", text):
-        raise ValueError("must be 1 to 20 numbers of seconds, separated by commas")
-    return text
-
-
-def _callback_secret(text: SecretStr | None) -> SecretStr | None:
-    if text is not None and not is_secret(text.get_secret_value()):
-        raise ValueError("must be whsec_ and the base64 of 24 to 64 bytes")
-    return text
-
+from orchestrator.settings import checks
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -77,19 +20,19 @@ class Settings(BaseSettings):
         case_sensitive=True, extra="ignore", env_ignore_empty=True, frozen=True
     )
 
-    redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
+    redis_url: Annotated[str, AfterValidator(checks.redis_url)] = Field(
         "redis://127.0.0.1:6379/0",
         alias="REDIS_URL",
         description="Where Redis is: redis://, rediss:// (TLS) or unix://. With Sentinel, the "
         "host is the name of the monitored master.",
     )
-    redis_sentinels: Annotated[str, AfterValidator(_sentinels)] = Field(
+    redis_sentinels: Annotated[str, AfterValidator(checks.sentinels)] = Field(
         "", alias="RINGOUT_REDIS_SENTINELS", description="Sentinels, host:port,host:port."
     )
     api_key: SecretStr | None = Field(
         None, alias="RINGCENTRAL_API_KEY", description="A static bearer token for RingCentral."
     )
-    server_url: Annotated[str, AfterValidator(_http_url)] = Field(
+    server_url: Annotated[str, AfterValidator(checks.http_url)] = Field(
         "https://platform.ringcentral.com",
         alias="RC_SERVER_URL",
         description="RingCentral's base URL.",
@@ -103,17 +46,70 @@ class Settings(BaseSettings):
     user_jwt: SecretStr | None = Field(
         None, alias="RC_USER_JWT", description="RingCentral's JWT flow: the user's credential."
     )
+    credentials_file: str = Field(
+        "",
+        alias="RINGOUT_CREDENTIALS_FILE",
+        description="Credentials of further extensions: the path of a JSON array of objects with "
+        "name, account, extension, clientId, clientSecret and jwt.",
+    )
+    credentials_key: Annotated[SecretStr | None, AfterValidator(checks.credentials_key)] = Field(
+        None,
+        alias="RINGOUT_CREDENTIALS_KEY",
+        description="At least 32 characters: encrypts the credentials that `ringout credentials "
+        "add` keeps in Redis; the same for all processes.",
+    )
+    logins_a_minute: int = Field(
+        4,
+        alias="RINGOUT_LOGINS_A_MINUTE",
+        ge=1,
+        le=10_000,
+        description="How often one app may log in; RingCentral allows 5 and suspends apps that "
+        "ask for more.",
+    )
+    heavy_reserve: int = Field(
+        1,
+        alias="RINGOUT_HEAVY_RESERVE",
+        ge=0,
+        le=1_000,
+        description="How many of an extension's heavy requests a minute are kept for cancels and "
+        "reconciliation, except where so many come free within five seconds.",
+    )
+    light_reserve: int = Field(
+        5,
+        alias="RINGOUT_LIGHT_RESERVE",
+        ge=0,
+        le=1_000,
+        description="The same for light requests.",
+    )
+    one_call_per_callee: bool = Field(
+        default=False,
+        alias="RINGOUT_ONE_CALL_PER_CALLEE",
+        description="Whether an extension's calls to the same phone are made one at a time.",
+    )
+    one_call_per_caller: bool = Field(
+        default=False,
+        alias="RINGOUT_ONE_CALL_PER_CALLER",
+        description="Whether calls from the same phone are made one at a time.",
+    )
+    account_calls: int = Field(
+        0,
+        alias="RINGOUT_ACCOUNT_CALLS",
+        ge=0,
+        le=100_000,
+        description="How many calls an account may have going on at the same time; 0 for any "
+        "number.",
+    )
     rest_host: str = Field("127.0.0.1", alias="RINGOUT_REST_HOST", description="REST: address.")
     rest_port: Port = Field(8080, alias="RINGOUT_REST_PORT", description="REST: port.")
     mcp_host: str = Field("127.0.0.1", alias="RINGOUT_MCP_HOST", description="MCP: address.")
     mcp_port: Port = Field(9090, alias="RINGOUT_MCP_PORT", description="MCP: port.")
-    mcp_allowed_hosts: Annotated[str, AfterValidator(_host_list)] = Field(
+    mcp_allowed_hosts: Annotated[str, AfterValidator(checks.host_list)] = Field(
         "",
         alias="RINGOUT_MCP_ALLOWED_HOSTS",
         description="Further Host headers that MCP answers to besides its own address, exactly as "
         "clients send them (comma-separated; without a port behind a proxy on 80 or 443).",
     )
-    mcp_state_keys: Annotated[SecretStr | None, AfterValidator(_state_keys)] = Field(
+    mcp_state_keys: Annotated[SecretStr | None, AfterValidator(checks.state_keys)] = Field(
         None,
         alias="RINGOUT_MCP_STATE_KEYS",
         description="Keys of at least 32 characters, comma-separated, newest first, that all MCP "
@@ -122,7 +118,7 @@ class Settings(BaseSettings):
     simulator_port: Port = Field(
         9301, alias="RINGOUT_SIMULATOR_PORT", description="The simulator's port."
     )
-    public_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+    public_url: Annotated[str, AfterValidator(checks.http_url)] | None = Field(
         None,
         alias="RINGOUT_PUBLIC_URL",
         description="How clients reach REST from outside: begins every call's uri. Default: the "
@@ -206,7 +202,7 @@ class Settings(BaseSettings):
         le=20,
         description="How long one attempt at a delivery may take.",
     )
-    webhook_ladder: Annotated[str, AfterValidator(_ladder)] = Field(
+    webhook_ladder: Annotated[str, AfterValidator(checks.ladder)] = Field(
         "5,30,120,600,3600,21600,86400",
         alias="RINGOUT_WEBHOOK_LADDER",
         description="The waits after failed attempts at a delivery; after the last it is dead.",
@@ -227,11 +223,23 @@ class Settings(BaseSettings):
         description="How long a delivery that was made can be seen; a dead one is kept as long as "
         "a call.",
     )
-    callback_secret: Annotated[SecretStr | None, AfterValidator(_callback_secret)] = Field(
+    callback_secret: Annotated[SecretStr | None, AfterValidator(checks.callback_secret)] = Field(
         None,
         alias="RINGOUT_CALLBACK_SECRET",
         description="Signs what is sent to a call's callbackUrl: whsec_ and base64; without it "
         "no call may have one.",
+    )
+    notifications: Literal["websocket", "webhook", "off"] = Field(
+        "websocket",
+        alias="RINGOUT_NOTIFICATIONS",
+        description="How RingCentral tells of the calls' changes: websocket needs no public "
+        "address, webhook needs RINGOUT_PUBLIC_URL; off leaves them to be looked at alone.",
+    )
+    preflight: Literal["on", "off"] = Field(
+        "on",
+        alias="RINGOUT_PREFLIGHT",
+        description="Whether processes check Redis, and one worker the credentials, in the "
+        "background when they start, and log what is not right.",
     )
     cadence_factor: float = Field(
         1.0,
@@ -269,42 +277,3 @@ class Settings(BaseSettings):
         """The Sentinels' addresses."""
         pairs = (part.rpartition(":") for part in self.redis_sentinels.split(",") if part)
         return [(host, int(port)) for host, _, port in pairs]
-
-
-def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings in the environment; ConfigurationError naming each variable that is wrong."""
-    given = os.environ if environment is None else environment
-    known = {str(field.alias) for field in Settings.model_fields.values()}
-    unknown = sorted(
-        name
-        for name in given
-        if name.startswith(OURS) and not name.startswith(SIMULATORS) and name not in known
-    )
-    if unknown:
-        raise ConfigurationError(f"{unknown[0]}: there is no such setting (see docs/settings.md)")
-    present = {name: given[name] for name in known if given.get(name)}
-    try:
-        return Settings.model_validate(present)
-    except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        name = str(problem["loc"][0])
-        message = problem["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{name}: {message}") from None
-
-
-def require_credentials(settings: Settings) -> None:
-    """ConfigurationError where RingCentral could not be asked for want of a credential."""
-    if settings.api_key is not None or settings.has_jwt:
-        return
-    parts = {
-        "RC_APP_CLIENT_ID": settings.client_id,
-        "RC_APP_CLIENT_SECRET": settings.client_secret,
-        "RC_USER_JWT": settings.user_jwt,
-    }
-    missing = [name for name, value in parts.items() if value is None]
-    if len(missing) < len(parts):
-        raise ConfigurationError(f"{missing[0]}: the JWT flow needs it besides the others")
-    raise ConfigurationError(
-        "RINGCENTRAL_API_KEY: no credential for RingCentral: set it, or RC_APP_CLIENT_ID, "
-        "RC_APP_CLIENT_SECRET and RC_USER_JWT"
-    )

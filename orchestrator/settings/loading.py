@@ -1,0 +1,101 @@
+"""From the environment to settings, and to the credentials that they name."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from orchestrator.domain.credentials import (
+    DEFAULT,
+    Credential,
+    UnusableCredential,
+    from_rows,
+)
+from orchestrator.settings import checks
+from orchestrator.settings.model import Settings
+
+OURS = "RINGOUT_"
+SIMULATORS = "RINGOUT_SIMULATOR_"
+"""The simulator reads these itself and answers for them."""
+
+
+class ConfigurationError(Exception):
+    """A setting is missing, unknown or malformed; the text names it and says what is right."""
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings in the environment; ConfigurationError naming each variable that is wrong."""
+    given = os.environ if environment is None else environment
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    unknown = sorted(
+        name
+        for name in given
+        if name.startswith(OURS) and not name.startswith(SIMULATORS) and name not in known
+    )
+    if unknown:
+        raise ConfigurationError(f"{unknown[0]}: there is no such setting (see docs/settings.md)")
+    present = {name: given[name] for name in known if given.get(name)}
+    try:
+        settings = Settings.model_validate(present)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        name = str(problem["loc"][0])
+        message = problem["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}: {message}") from None
+    if settings.notifications == "webhook" and not checks.can_be_called_back(settings.public_url):
+        raise ConfigurationError(
+            "RINGOUT_PUBLIC_URL: RINGOUT_NOTIFICATIONS=webhook needs it, and https unless it is a "
+            "loopback address"
+        )
+    return settings
+
+
+def from_document(text: str) -> tuple[Credential, ...]:
+    """The credentials in a JSON document; UnusableCredential naming the first that is wrong."""
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnusableCredential(f"not JSON: {error}") from None
+    return from_rows(rows)
+
+
+def configured_credentials(settings: Settings) -> tuple[Credential, ...]:
+    """The credentials that the environment gives, the default one first; ConfigurationError."""
+    default: tuple[Credential, ...] = ()
+    if settings.api_key is not None:
+        default = (Credential(DEFAULT, api_key=settings.api_key.get_secret_value()),)
+    elif settings.client_id and settings.client_secret and settings.user_jwt:
+        secret, jwt = settings.client_secret, settings.user_jwt
+        parts = (settings.client_id, secret.get_secret_value(), jwt.get_secret_value())
+        default = (Credential(DEFAULT, "~", "~", *parts),)
+    return default + _from_file(settings.credentials_file)
+
+
+def _from_file(path: str) -> tuple[Credential, ...]:
+    if not path:
+        return ()
+    try:
+        return from_document(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, UnusableCredential) as error:
+        detail = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"RINGOUT_CREDENTIALS_FILE: {path}: {detail}") from None
+
+
+def require_credentials(settings: Settings) -> None:
+    """ConfigurationError where RingCentral could not be asked for want of a credential."""
+    parts = {
+        "RC_APP_CLIENT_ID": settings.client_id,
+        "RC_APP_CLIENT_SECRET": settings.client_secret,
+        "RC_USER_JWT": settings.user_jwt,
+    }
+    missing = [name for name, value in parts.items() if value is None]
+    if settings.api_key is None and 0 < len(missing) < len(parts):
+        raise ConfigurationError(f"{missing[0]}: the JWT flow needs it besides the others")
+    if configured_credentials(settings) or settings.credentials_key is not None:
+        return
+    raise ConfigurationError(
+        "RINGCENTRAL_API_KEY: no credential for RingCentral: set it, or RC_APP_CLIENT_ID, "
+        "RC_APP_CLIENT_SECRET and RC_USER_JWT"
+    )

@@ -1,0 +1,66 @@
+"""Phones and lines that only one call may have at a time, and the cap of an account.
+
+RingCentral answers 200 to a call that goes over such a cap, and the call then fails: so where one
+is known, calls wait here. Who holds a line is a call; it holds it until the call has ended, without
+anything to give back: the next one looks whether the holder still lives.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.domain.budget import Payer
+from orchestrator.domain.calls import Call
+from orchestrator.storage import keys, scripts
+from orchestrator.storage.connection import Commands
+
+
+@dataclass(frozen=True, slots=True)
+class LineRules:
+    """Whether an extension's calls to the same phone, and calls from the same phone, are made one
+    at a time; how many calls an account may have going on (0: any number). `longest_call` is
+    milliseconds."""
+
+    per_callee: bool = False
+    per_caller: bool = False
+    account_calls: int = 0
+    longest_call: int = 6 * 3_600_000
+
+
+class Lines:
+    """Every method raises StorageUnavailable when Redis does not answer in time."""
+
+    def __init__(self, commands: Commands, secret: bytes, rules: LineRules) -> None:
+        self._commands, self._secret, self._rules = commands, secret, rules
+
+    async def held(self, call: Call, payer: Payer, request: dict[str, Any]) -> bool:
+        """Whether the call has all lines that it needs, from now until it ends."""
+        lines = self._lines(payer, request)
+        cap = self._rules.account_calls
+        if not lines and not cap:
+            return True
+        answer = await self._commands.run(
+            scripts.HOLD_LINES,
+            [keys.account_calls(payer.account), *lines],
+            call.id,
+            cap,
+            self._rules.longest_call,
+            keys.call(""),
+        )
+        return bool(answer)
+
+    def _lines(self, payer: Payer, request: dict[str, Any]) -> list[str]:
+        lines = []
+        if self._rules.per_callee:
+            number = request["to"]["phoneNumber"]
+            lines.append(self._line("callee", f"{payer.credential}\n{number}"))
+        if self._rules.per_caller:
+            caller = request.get("from") or {}
+            device = caller.get("phoneNumber") or caller.get("forwardingNumberId")
+            owner = "" if caller.get("phoneNumber") else payer.credential
+            lines.append(self._line("caller", f"{owner}\n{device or ''}"))
+        return lines
+
+    def _line(self, kind: str, what: str) -> str:
+        return keys.on_line(kind, hmac.new(self._secret, what.encode(), hashlib.sha256).hexdigest())

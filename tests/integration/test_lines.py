@@ -1,0 +1,182 @@
+"""Phones that only one call has at a time, and the cap of an account, on a real server."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.domain import calls
+from orchestrator.domain.budget import Payer
+from orchestrator.domain.calls import Call
+from orchestrator.domain.words import Outcome
+from orchestrator.jobs import follow_ups
+from orchestrator.runtime import now
+from orchestrator.storage import keys
+from orchestrator.storage.calls import CallStore, StoreOptions
+from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.lines import LineRules, Lines
+from tests.harness.twice import SentTwice
+
+DESK, BELL = Payer("desk", "400"), Payer("bell", "400")
+ABROAD = Payer("abroad", "500")
+ANNA, BERT, CARL = "+16505550123", "+16505550124", "+16505550125"
+HOME, AWAY = "+16505550100", "+16505550101"
+CALLEE, CALLER = LineRules(per_callee=True), LineRules(per_caller=True)
+
+
+def asking(to: str = ANNA, **caller: str) -> dict[str, Any]:
+    """What RingCentral is to be asked."""
+    return {"to": {"phoneNumber": to}, **({"from": caller} if caller else {})}
+
+
+class Exchange:
+    """Calls, and the lines that they ask for."""
+
+    def __init__(self, redis: Redis, commands: type[Commands] = Commands) -> None:
+        self.redis = redis
+        self.commands = commands(redis, WORKER)
+        self.store = CallStore(self.commands, now, follow_ups(), StoreOptions())
+
+    def lines(self, rules: LineRules, secret: bytes = b"secret") -> Lines:
+        return Lines(self.commands, secret, rules)
+
+    async def call(self, number: int) -> Call:
+        at = now()
+        call = Call(f"call_{number}", "http://x/call", "~", "101", at, at + 60_000)
+        await self.store.accept(call, asking())
+        return call
+
+    async def several(self, count: int) -> list[Call]:
+        return [await self.call(number) for number in range(count)]
+
+    async def ends(self, call: Call) -> None:
+        await self.store.change(call.id, lambda one: calls.ended(one, now(), Outcome.COMPLETED))
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = connect(redis_url, WORKER)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def exchange(redis: Redis) -> Exchange:
+    return Exchange(redis)
+
+
+async def test_without_rules_nothing_is_held(exchange: Exchange, redis: Redis) -> None:
+    first, second = await exchange.several(2)
+    lines = exchange.lines(LineRules())
+    assert await lines.held(first, DESK, asking(phoneNumber=HOME))
+    assert await lines.held(second, DESK, asking(phoneNumber=HOME))
+    assert await redis.keys("*on-line*") == []
+
+
+async def test_an_extension_calls_a_phone_once_at_a_time(exchange: Exchange) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(CALLEE)
+    assert await lines.held(first, DESK, asking(ANNA))
+    assert await lines.held(first, DESK, asking(ANNA)), "the holder may ask again"
+    assert not await lines.held(second, DESK, asking(ANNA))
+    assert await lines.held(second, DESK, asking(BERT))
+    assert await lines.held(third, BELL, asking(ANNA)), "another extension's call is another's"
+
+
+async def test_a_line_is_free_when_its_call_has_ended(exchange: Exchange) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(CALLEE)
+    await lines.held(first, DESK, asking(ANNA))
+    await exchange.store.change(first.id, lambda call: calls.placing(call, now(), "f"))
+    assert not await lines.held(second, DESK, asking(ANNA))
+    await exchange.ends(first)
+    assert await lines.held(second, DESK, asking(ANNA))
+    assert not await lines.held(third, DESK, asking(ANNA))
+
+
+async def test_a_line_is_free_when_its_call_is_forgotten(exchange: Exchange, redis: Redis) -> None:
+    first, second = await exchange.several(2)
+    lines = exchange.lines(CALLEE)
+    await lines.held(first, DESK, asking(ANNA))
+    await redis.delete(keys.call(first.id))
+    assert await lines.held(second, DESK, asking(ANNA))
+
+
+async def test_a_phone_makes_one_call_at_a_time_whoever_asks(exchange: Exchange) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(CALLER)
+    assert await lines.held(first, DESK, asking(ANNA, phoneNumber=HOME))
+    assert not await lines.held(second, BELL, asking(BERT, phoneNumber=HOME))
+    assert await lines.held(third, DESK, asking(ANNA, phoneNumber=AWAY))
+    await exchange.ends(first)
+    assert await lines.held(second, BELL, asking(BERT, phoneNumber=HOME))
+
+
+@pytest.mark.parametrize("caller", [{"forwardingNumberId": "7"}, {}], ids=["by its id", "unnamed"])
+async def test_a_device_is_its_extension_s(exchange: Exchange, caller: dict[str, str]) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(CALLER)
+    assert await lines.held(first, DESK, asking(ANNA, **caller))
+    assert not await lines.held(second, DESK, asking(BERT, **caller))
+    assert await lines.held(second, DESK, asking(BERT, forwardingNumberId="8"))
+    assert await lines.held(third, BELL, asking(ANNA, **caller))
+
+
+async def test_an_account_has_so_many_calls_at_a_time(exchange: Exchange) -> None:
+    first, second, third, fourth = await exchange.several(4)
+    lines = exchange.lines(LineRules(account_calls=2))
+    assert await lines.held(first, DESK, asking(ANNA))
+    assert await lines.held(second, BELL, asking(BERT))
+    assert await lines.held(first, DESK, asking(ANNA)), "it has its place"
+    assert not await lines.held(third, DESK, asking(CARL))
+    assert await lines.held(fourth, ABROAD, asking(CARL))
+    await exchange.ends(second)
+    assert await lines.held(third, DESK, asking(CARL))
+
+
+async def test_all_lines_or_none(exchange: Exchange, redis: Redis) -> None:
+    first, second, third, fourth = await exchange.several(4)
+    rules = replace(CALLEE, per_caller=True, account_calls=2)
+    lines = exchange.lines(rules)
+    assert await lines.held(first, DESK, asking(ANNA, phoneNumber=HOME))
+    assert not await lines.held(second, DESK, asking(BERT, phoneNumber=HOME))
+    assert await redis.zcard(keys.account_calls("400")) == 1, "no place is taken in vain"
+    assert await lines.held(third, DESK, asking(BERT, phoneNumber=AWAY)), "nor a phone"
+    assert not await lines.held(fourth, DESK, asking(CARL, phoneNumber="+16505550102"))
+    uncapped = exchange.lines(replace(rules, account_calls=0))
+    assert await uncapped.held(second, DESK, asking(CARL, phoneNumber="+16505550102")), (
+        "a call that the cap keeps back holds no phone"
+    )
+
+
+async def test_no_line_outlives_what_is_followed(exchange: Exchange, redis: Redis) -> None:
+    (first,) = await exchange.several(1)
+    rules = LineRules(per_callee=True, per_caller=True, account_calls=1, longest_call=90_000)
+    await exchange.lines(rules).held(first, DESK, asking(ANNA, phoneNumber=HOME))
+    held = [keys.account_calls("400").encode(), *await redis.keys("*on-line*")]
+    assert len(held) == 3
+    for key in held:
+        assert 80_000 < await redis.pttl(key) <= 90_000
+
+
+async def test_no_number_is_written_down(exchange: Exchange, redis: Redis) -> None:
+    (first,) = await exchange.several(1)
+    rules = LineRules(per_callee=True, per_caller=True)
+    await exchange.lines(rules).held(first, DESK, asking(ANNA, phoneNumber=HOME))
+    names = await redis.keys("*on-line*")
+    await exchange.lines(rules, b"another").held(first, DESK, asking(ANNA, phoneNumber=HOME))
+    assert len(await redis.keys("*on-line*")) == 4, "whoever has no key cannot try numbers out"
+    written = repr(names) + repr([await redis.get(name) for name in names])
+    assert "5550123" not in written
+    assert "5550100" not in written
+
+
+async def test_a_script_that_is_sent_twice_holds_once(redis: Redis) -> None:
+    exchange = Exchange(redis, SentTwice)
+    first, second = await exchange.several(2)
+    lines = exchange.lines(LineRules(per_callee=True, account_calls=1))
+    assert await lines.held(first, DESK, asking(ANNA))
+    assert not await lines.held(second, DESK, asking(BERT))
+    assert await redis.zcard(keys.account_calls("400")) == 1
