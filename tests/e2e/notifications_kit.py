@@ -30,11 +30,13 @@ async def feed(front: FrontEnd, credential: str = "default") -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in found.items()}
 
 
-async def stands(front: FrontEnd, *states: str, seconds: float = 20.0) -> dict[str, str]:
+async def stands(
+    front: FrontEnd, *states: str, credential: str = "default", seconds: float = 20.0
+) -> dict[str, str]:
     """The feed once it is in one of the states."""
 
     async def is_there() -> dict[str, str] | None:
-        found = await feed(front)
+        found = await feed(front, credential)
         return found if found.get("state") in states else None
 
     found: dict[str, str] = await wait_until(is_there, seconds)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from orchestrator.domain.words import Outcome, State
+from orchestrator.service.hearing import Heard
 from orchestrator.storage.house_book import STATS_FIELDS, WORKER_FIELDS
 from orchestrator.storage.keys import BOOK, PREFIX
 from tests.harness import dashboards, leaks
@@ -26,14 +27,15 @@ LABELS = {
     "method": r"GET|POST|DELETE|HEAD|other",
     "minor": r"\d+",
     "operation": r"make|status|cancel|probe|login|presence|(end_)?session|active_calls|call_log"
-    r"|extension|(phone|forwarding)_numbers",
-    "outcome": "|".join(Outcome),
+    r"|extension|(phone|forwarding)_numbers|wstoken|(un)?subscribe|subscriptions|renew",
+    "outcome": "|".join([*Outcome, *Heard]),
     "patchlevel": r"\d+",
     "result": r"[a-z_]+",
     "route": r"unmatched|/[a-z0-9.{}/_-]*",
     "state": "|".join(State),
     "status": r"\d{3}",
     "tool": r"make-ringout-call|get-ringout-call-status|cancel-ringout-call",
+    "transport": r"websocket|webhook",
     "verdict": r"ok|warn|fail",
     "version": r"\d+\.\d+\.\d+\S*",
 }

@@ -4,6 +4,7 @@ they do not."""
 import pytest
 
 from orchestrator.runtime import FrontEnd
+from orchestrator.storage import keys
 from orchestrator.storage.feeds import Feeds
 from tests.e2e.notifications_kit import (
     QUICK,
@@ -44,6 +45,37 @@ async def test_what_happens_is_seen_by_notices(
     assert call["outcome"] == "completed"
     assert await asked(telling, "status") <= read + 2
     assert (await feed(front))["lastEvent"] >= call["acceptedAt"]
+
+
+async def test_of_many_calls_the_one_that_was_told_of_is_read(
+    fleet: Fleet, telling: Simulated, front: FrontEnd
+) -> None:
+    """Where several are live, presence is asked instead, and an answer of it is shared for long:
+    not with a call that was told of since it was read."""
+    fleet.worker(**RARELY)
+    await stands(front, "listening")
+    numbers = [f"+1650555{number:04}" for number in range(5000, 5004)]
+    calls = [await conversation(front, number) for number in numbers]
+    await hang_up(telling, numbers[0])
+    await reaches(front, calls[0], "ended", seconds=SOON_S)
+    await hang_up(telling, numbers[3])
+    await reaches(front, calls[3], "ended", seconds=SOON_S)
+
+
+async def test_looks_are_rare_while_notices_come(
+    fleet: Fleet, telling: Simulated, front: FrontEnd
+) -> None:
+    fleet.worker(RINGOUT_NOTIFICATIONS="websocket", RINGOUT_CADENCE_FACTOR="1")
+    await stands(front, "listening")
+    call_id = await conversation(front)
+
+    async def is_far_away() -> bool:
+        redis = front.backend.commands
+        seconds, _ = await redis.execute("TIME")
+        due = float(await redis.execute("ZSCORE", keys.LOOKS, call_id))
+        return due - 1000 * int(seconds) > 8_000
+
+    await wait_until(is_far_away)
 
 
 async def test_the_customer_s_answer_is_seen_though_nothing_tells_of_it(

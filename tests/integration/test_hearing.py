@@ -1,5 +1,6 @@
 """Notices on a real server: whose they are, and that the look that they make due is made."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,8 @@ from orchestrator.storage.looks import Due, Looks
 from orchestrator.storage.notices import NoticeBook
 from orchestrator.storage.pairs import Pairs
 from tests.harness.twice import SentTwice
+from tests.harness.waiting import wait_until
+from workers.queue import Wake
 
 HOME, ANNA, BERT = "+16505550100", "+16505550123", "+16505550124"
 FAR_MS = 3_600_000
@@ -220,6 +223,21 @@ async def test_a_look_is_told_how_long_ago_and_what(house: House, redis: Redis) 
     [claimed] = (await house.due()).claimed
     assert claimed.told is not None
     assert claimed.told >= 60_000
+
+
+async def test_the_workers_are_told_that_a_look_is_due(house: House, redis: Redis) -> None:
+    """At once, and no job is looked for because of it."""
+    await house.placed()
+    wake, looked = Wake(redis), asyncio.Event()
+    listening = asyncio.create_task(wake.listen())
+    await wait_until(wake.event.is_set)
+    wake.event.clear()
+    wake.on_look = looked.set
+    await house.hears(told("r-1"))
+    await wait_until(looked.is_set)
+    assert not wake.event.is_set()
+    wake.stop()
+    await listening
 
 
 async def test_a_call_that_is_not_looked_at_is_not_made_to_be(house: House, redis: Redis) -> None:

@@ -89,7 +89,8 @@ def test_every_setting_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://calls.example.com", "http://127.0.0.1:8080", "http://localhost", "http://[::1]"]
+    "url",
+    ["https://calls.example.com", "http://127.0.0.1:8080", "http://localhost", "http://[::1]"],
 )
 def test_webhooks_of_ringcentral_s_come_to_a_public_address(url: str) -> None:
     given = {"RINGOUT_NOTIFICATIONS": "webhook", "RINGOUT_PUBLIC_URL": url}
