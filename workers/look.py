@@ -17,6 +17,7 @@ from orchestrator.domain.cadence import PRESENCE_EVERY, next_look, reading_is_du
 from orchestrator.domain.calls import Call, Reason
 from orchestrator.domain.errors import (
     Retryable,
+    RingOutError,
     StorageUnavailable,
     UpstreamFailed,
     UpstreamGone,
@@ -34,12 +35,23 @@ LOOKS_OF_A_CALL = 17
 """About how often a minute the status of a call is read; more than the limit allows for all live
 calls of an extension, and presence is cheaper."""
 
+STATUS_PACE, PRESENCE_PACE = 0.2, 0.24
+"""What a sixth of the window may take of its limit: ten statuses in ten seconds of fifty a minute.
+So a burst does not leave calls unlooked at for the rest of the minute; presence, which shows them
+all, goes first."""
+
+RINGING = "Ringing"
+"""RingCentral's word in presence, as long as the first leg has not answered."""
+
 _SMALLEST_CROWD = 3
 
 _CROWD_WITHIN_MS = 30_000
 _AFTER_A_REFUSAL_MS = 30_000
 _LONGEST_WAIT_MS = 60_000
 """A closed gate is asked again after this, which sends nothing to RingCentral."""
+
+_TOLD_AGAIN_MS = 250
+"""What RingCentral told of and could not be read is read as soon as that may be."""
 
 _NO_PRESENCE_FOR_MS = 600_000
 
@@ -80,6 +92,12 @@ class Crowds:
                 del self._seen[call.credential]
 
 
+def _after(error: RingOutError, usual: int) -> int:
+    """The wait before a look that could not be made is made again."""
+    asked_for = error.retry_after * 1000 if isinstance(error, Retryable) else 0
+    return max(min(round(asked_for), _LONGEST_WAIT_MS), usual)
+
+
 class Looker:
     """Looks at calls that were claimed; StorageUnavailable and CallNotFound come through."""
 
@@ -117,12 +135,12 @@ class Looker:
         found = await self._sighting(call)
         if found is None:
             return Seen.NOT
-        if found.status != call.sighting:
+        if found.status != (call.sighting or RINGING):
             await self._note(claimed, found)
             return Seen.MOVED
         age = round((now - (call.placed_at or call.accepted_at)) / work.factor)
         unread = round((now - (call.read_at or 0)) / work.factor)
-        answered = found.status != "Ringing" and call.connected_at is None
+        answered = found.status != RINGING and call.connected_at is None
         if reading_is_due(age, unread, answered=answered):
             return Seen.MOVED
         wait = round(PRESENCE_EVERY * work.factor)
@@ -136,9 +154,10 @@ class Looker:
 
     def _looks_a_minute(self, call: Call) -> float | None:
         try:
-            return self._work.upstream(call).looks_a_minute()
+            looks = self._work.upstream(call).looks_a_minute()
         except UpstreamRefused:
             return None
+        return None if looks is None else looks * self._work.factor
 
     async def _sighting(self, call: Call) -> Sighting | None:
         work = self._work
@@ -147,7 +166,7 @@ class Looker:
             seen = await work.glances.presence(
                 call.account_id,
                 call.extension_id,
-                lambda: upstream.presence(call.account_id, call.extension_id),
+                lambda: upstream.presence(call.account_id, call.extension_id, pace=PRESENCE_PACE),
                 round(PRESENCE_EVERY * work.factor * 0.8),
             )
         except UpstreamRefused as refusal:
@@ -173,10 +192,11 @@ class Looker:
     async def _read(self, claimed: Claimed, *, is_seen: bool = False) -> None:
         """The call's own status; `is_seen`: presence will show whether it moves again."""
         work, call = self._work, claimed.record.call
-        asked_at = work.clock()
+        asked_at, is_news = work.clock(), work.reliance.is_news(claimed)
+        pace = 0 if is_news else STATUS_PACE
         try:
             reading = await work.upstream(call).status(
-                call.account_id, call.extension_id, call.ringout_id or ""
+                call.account_id, call.extension_id, call.ringout_id or "", pace=pace
             )
         except UpstreamGone:
             self._crowds.left(call)
@@ -188,9 +208,8 @@ class Looker:
         except StorageUnavailable:
             raise
         except (Retryable, UpstreamFailed) as error:
-            after = error.retry_after * 1000 if isinstance(error, Retryable) else 0
-            wait = max(min(round(after), _LONGEST_WAIT_MS), self._wait(call))
-            await work.looks.postpone(call.id, claimed.lease, wait)
+            usual = _TOLD_AGAIN_MS if is_news else self._wait(call)
+            await work.looks.postpone(call.id, claimed.lease, _after(error, usual))
         else:
             usual = round(PRESENCE_EVERY * work.factor) if is_seen else self._wait(call)
             wait = await work.reliance.wait(claimed, reading, usual)

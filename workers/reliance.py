@@ -18,6 +18,8 @@ from orchestrator.storage.feeds import Feeds, FeedState, Standing
 from orchestrator.storage.looks import Claimed
 
 _KNOWN_FOR_S = 1.0
+_IN_FLIGHT_MS = 1_000
+"""A status that was read so soon after a notice may have been asked for before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,9 @@ class Reliance:
         return round(stretched(round(wait / self._factor)) * self._factor)
 
     def is_news(self, claimed: Claimed) -> bool:
-        """Whether the call was told of since its status was last read."""
+        """Whether the call was told of since its status was last asked for, as far as is known."""
         unread = self._clock() - (claimed.record.call.read_at or 0)
-        return claimed.told is not None and claimed.told <= unread
+        return claimed.told is not None and claimed.told <= unread + _IN_FLIGHT_MS
 
     async def found_over(self, claimed: Claimed) -> None:
         """A look found the call over: where nothing told of it, the feed may not work."""

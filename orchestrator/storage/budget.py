@@ -44,10 +44,13 @@ class RedisBudget:
         self._commands = commands
         self.rules = rules or Rules()
 
-    async def spend(self, payer: Payer, group: str, *, care: bool = False) -> Payment:
+    async def spend(
+        self, payer: Payer, group: str, *, care: bool = False, pace: float = 0
+    ) -> Payment:
         """Pays for one request; UpstreamGated, with the seconds to wait, where it may not leave.
 
-        `care` marks what the reserve is kept for: cancels and reconciliation.
+        `care` marks what the reserve is kept for: cancels and reconciliation. `pace` is the share
+        of the limit that may be spent within a sixth of the window, 0 for all of it.
         """
         payment = Payment(payer, group, uuid4().hex)
         answer = await self._commands.run(
@@ -63,6 +66,7 @@ class RedisBudget:
             "1" if care else "",
             *self.spans(),
             bucket_name(payer.credential, group),
+            f"{pace:g}",
         )
         if answer[0] != b"paid":
             raise UpstreamGated("RingCentral's rate limit is spent.", answer[1] / 1000)

@@ -124,24 +124,32 @@ class RingCentral:
             raise UpstreamUnavailable(unavailable.detail, unavailable.retry_after) from unavailable
 
     async def status(
-        self, account: str, extension: str, ringout_id: str, *, care: bool = False
+        self,
+        account: str,
+        extension: str,
+        ringout_id: str,
+        *,
+        care: bool = False,
+        pace: float = 0,
     ) -> Reading:
         """One observation; raises UpstreamGone where RingCentral does not know the ring-out.
 
-        `care` says that the reserve may be spent on it.
+        `care` says that the reserve may be spent on it, `pace` how much of the limit at a time.
         """
         request = wire.status_request(account, extension, ringout_id)
-        return answers.reading_of(await self._ask_within_budget(request, care=care))
+        return answers.reading_of(await self._ask_within_budget(request, care=care, pace=pace))
 
     async def cancel(self, account: str, extension: str, ringout_id: str) -> None:
         """Asks for the ring-out to be torn down; returning means accepted, not stopped."""
         request = wire.cancel_request(account, extension, ringout_id)
         answers.accepted_cancel(await self._ask_within_budget(request))
 
-    async def presence(self, account: str, extension: str, *, care: bool = False) -> list[Sighting]:
+    async def presence(
+        self, account: str, extension: str, *, care: bool = False, pace: float = 0
+    ) -> list[Sighting]:
         """The extension's live calls, at nearly the moment; one light request for all of them."""
         request = presence.presence_request(account, extension)
-        return presence.sightings_of(await self._ask_within_budget(request, care=care))
+        return presence.sightings_of(await self._ask_within_budget(request, care=care, pace=pace))
 
     async def session(self, account: str, session_id: str) -> Session:
         """A telephony session; UpstreamGone where it is not known, UpstreamRefused (403) where the
@@ -220,9 +228,11 @@ class RingCentral:
         log.warning("ringcentral_list_cut", operation=request(1).operation, rows=len(found))
         return found
 
-    async def _ask_within_budget(self, request: wire.Request, *, care: bool = True) -> wire.Answer:
+    async def _ask_within_budget(
+        self, request: wire.Request, *, care: bool = True, pace: float = 0
+    ) -> wire.Answer:
         token = await self._tokens.token()
-        payment = await self._budget.spend(self.payer, request.group, care=care)
+        payment = await self._budget.spend(self.payer, request.group, care=care, pace=pace)
         return await self._asked(request, token, payment)
 
     async def _ask(self, request: wire.Request, payment: Payment) -> wire.Answer:
@@ -282,9 +292,8 @@ class RingCentral:
         if limit is not None and payment.group == wire.LIGHT:
             self._light = (limit, self._clock())
         penalty = answers.throttled(answer)
-        # A gateway's own answer says nothing of limits by not naming one.
-        is_spoken = answer.status < 500 and answer.status != 401
-        heard = Heard(bool(is_spoken or limit or penalty), limit, penalty)
+        # A refusal, or a gateway's own answer, says nothing of limits by not naming one.
+        heard = Heard(bool(answer.status < 400 or limit or penalty), limit, penalty)
         # The answer may hold the id of a call that rings: it must not be lost.
         await self._kept_going(self._budget.settle(payment, heard))
 

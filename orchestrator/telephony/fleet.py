@@ -12,6 +12,9 @@ from orchestrator.telephony.link import Link, LinkOptions
 from orchestrator.telephony.ports import Budget, TokenStore
 from orchestrator.telephony.transport import Transport
 
+GETS_PACE = 0.1
+"""Clients that ask for live statuses leave the most of the light budget to following."""
+
 
 class Credentials(Protocol):
     """Which credentials there are, as of now."""
@@ -79,7 +82,7 @@ class Fleet:
     async def status(self, account: str, extension: str, ringout_id: str) -> Reading:
         """One observation, by whoever speaks for the extension; raises what RingCentral's does."""
         client = self.speaking_for(account, extension)
-        return await client.status(account, extension, ringout_id)
+        return await client.status(account, extension, ringout_id, pace=GETS_PACE)
 
     def _client(self, credential: Credential) -> RingCentral:
         known = self._clients.get(credential.name)

@@ -57,9 +57,12 @@ class Unobserved:
 class Budget(Protocol):
     """The rate limit of each bucket as all processes see it."""
 
-    async def spend(self, payer: Payer, group: str, *, care: bool = False) -> Payment:
+    async def spend(
+        self, payer: Payer, group: str, *, care: bool = False, pace: float = 0
+    ) -> Payment:
         """Pays for one request; raises `UpstreamGated` where it may not be sent now. `care` marks
-        cancels and reconciliation, which a reserve is kept for."""
+        cancels and reconciliation, which a reserve is kept for; `pace` is the share of the limit
+        that may be spent within a sixth of the window, 0 for all of it."""
         ...
 
     async def passable(self, payer: Payer) -> None:

@@ -199,10 +199,12 @@ async def _measured(live: int, notifications: str, *, plain: bool = False) -> Se
             "RINGOUT_LOGINS_A_MINUTE": "10000",
             "RINGOUT_NOTIFICATIONS": notifications,
         }
-        async with house(workers=0 if plain else 2, **environment) as one:
+        async with house(workers=0, **environment) as one:
             await one.simulated.tune(
                 limits=LIMITS, leg1_ring=LEG1, leg2_ring=LEG2, talk=TALK, scope=SCOPE
             )
+            for _ in range(0 if plain else 2):
+                one.fleet.worker()
             return await (_plain if plain else _ours)(one, live)
 
 

@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.domain.budget import Heard, Limit, Penalty, Rate
-from orchestrator.domain.errors import RingOutError, UpstreamUnavailable
+from orchestrator.domain.errors import RingOutError, UpstreamGated, UpstreamUnavailable
 from orchestrator.storage import keys
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.connection import WORKER, Commands, connect
@@ -341,3 +341,15 @@ async def test_what_was_not_sent_is_refunded(budget: RedisBudget, redis: Redis) 
         with pytest.raises(UpstreamUnavailable):
             await ringcentral.cancel("~", "~", "s-1")
     assert await count(redis) == 0
+
+
+async def test_a_pace_spreads_what_a_window_may_take(redis: Redis) -> None:
+    """A fifth of ten within a sixth of a minute."""
+    budget = ruled(redis)
+    await teach(budget, 10)
+    for _ in range(2):
+        await budget.settle(await budget.spend(ME, "heavy", pace=0.2), Heard())
+    with pytest.raises(UpstreamGated) as gated:
+        await budget.spend(ME, "heavy", pace=0.2)
+    assert 8 < gated.value.retry_after <= 10
+    await budget.spend(ME, "heavy")

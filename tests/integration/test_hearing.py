@@ -155,11 +155,12 @@ async def test_a_call_that_was_told_of_by_its_own_id_is_no_other_session(house: 
     ("notice", "credential"),
     [
         (told(numbers=frozenset({HOME, BERT})), DESK),
+        (told(numbers=frozenset({ANNA, BERT})), DESK),
         (told(numbers=frozenset()), DESK),
         (told(), "other"),
         (told(origin=""), DESK),
     ],
-    ids=["other phones", "no phones", "another's", "origin not told"],
+    ids=["other callee", "other caller", "no phones", "another's", "origin not told"],
 )
 async def test_what_fits_no_call_does_nothing(
     house: House, notice: Notice, credential: str

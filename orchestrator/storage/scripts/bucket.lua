@@ -10,6 +10,14 @@ local function score(spent, index)
   return math.min(now, tonumber(redis.call('ZRANGE', spent, index, index, 'WITHSCORES')[2] or now))
 end
 
+-- Ms after which one more may leave where a sixth of the window takes this share of the limit.
+local function pace(spent, share, limit, window)
+  local most = math.max(1, math.ceil(limit * share))
+  local span = window / 6
+  if redis.call('ZCOUNT', spent, now - span, '+inf') < most then return 0 end
+  return math.max(5, score(spent, -most) + span - now)
+end
+
 -- rules: limit, window, reserve, patience, care. Answers how many may leave now, the ms after
 -- which one more may, the limit and the window.
 local function room(spent, bucket, rules)

@@ -112,7 +112,9 @@ class MemoryBudget:
         if self.is_away:
             raise StorageUnavailable("no store", 1.0)
 
-    async def spend(self, payer: Payer, group: str, *, care: bool = False) -> Payment:
+    async def spend(
+        self, payer: Payer, group: str, *, care: bool = False, pace: float = 0
+    ) -> Payment:
         self._in_reach()
         left = max(self._until.get(name, 0) for name in (group, EVERY_GROUP)) - self.clock()
         recent = [at for at in self._logins if at > self.clock() - 60_000]
