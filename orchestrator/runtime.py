@@ -150,6 +150,11 @@ def rules(settings: Settings) -> Rules:
     )
 
 
+def _reading(settings: Settings) -> Rules:
+    """How a front end spends: clients that insist on live answers starve no call of its looks."""
+    return replace(rules(settings), yields={"light": 0.3})
+
+
 def line_rules(settings: Settings) -> LineRules:
     """Which calls are made one at a time, and how many at most."""
     return LineRules(
@@ -178,10 +183,14 @@ class Upstream:
 
 @asynccontextmanager
 async def upstream(
-    settings: Settings, commands: Commands, observer: Observer | None = None
+    settings: Settings,
+    commands: Commands,
+    observer: Observer | None = None,
+    spent_by: Rules | None = None,
 ) -> AsyncIterator[Upstream]:
-    """RingCentral, by all credentials there are; the observer hears of the requests."""
-    budget = RedisBudget(commands, rules(settings))
+    """RingCentral, by all credentials there are; the observer hears of the requests, which are
+    paid for as `spent_by` says, or else the settings."""
+    budget = RedisBudget(commands, spent_by or rules(settings))
     configured = configured_credentials(settings)
     book = CredentialBook(configured, credential_store(settings, commands))
     with suppress(StorageUnavailable):
@@ -244,7 +253,7 @@ async def front_end(settings: Settings) -> AsyncIterator[FrontEnd]:
     metrics = ProcessMetrics()
     async with (
         backend(settings, FRONT_END) as parts,
-        upstream(settings, parts.commands, metrics.upstream) as source,
+        upstream(settings, parts.commands, metrics.upstream, _reading(settings)) as source,
         preflight(settings, parts.commands, metrics),
     ):
         feed = Feed(parts.blocking)

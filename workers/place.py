@@ -44,7 +44,6 @@ FENCE_IS_FRESH_S = 3.0
 the call may be taken for lost by now."""
 
 _LOOK_AGAIN_S = 1.0
-_LINE_AGAIN_S = 0.5
 _NEXT_ONES = 3
 _NEXT_ONES_LOOK_S = 5.0
 """The first of a lane look again this often at least: their turn may come earlier than was said."""
@@ -104,9 +103,9 @@ async def _turn(work: Work, record: Record, request: dict[str, Any]) -> Payment:
     if isinstance(turn, Waiting):
         wait = min(turn.seconds, _NEXT_ONES_LOOK_S) if turn.ahead < _NEXT_ONES else turn.seconds
         raise UpstreamGated("RingCentral's rate limit is spent.", wait)
-    if not await work.lines.held(call, payer, request):
+    if wait := await work.lines.engaged(call, payer, request):
         await work.budget.refund(turn)
-        raise UpstreamGated("A phone or a line of this call is engaged.", _LINE_AGAIN_S)
+        raise UpstreamGated("A phone or a line of this call is engaged.", wait)
     return turn
 
 

@@ -72,16 +72,18 @@ class Rate:
 class Rules:
     """How buckets are spent. Times are seconds.
 
-    `reserve` is how many requests of a window, by group, are kept for cancels and reconciliation;
-    a request that is kept may be spent on anything where so many come free within `patience`, so
-    that nothing is left unspent and a cancel waits `patience` at most. `hold` is how long a
-    request may be under way. `assumed` holds until an answer has told the limit: RingCentral's
-    documented defaults.
+    `reserve` is how many requests of a window, by group, are kept for cancels and
+    reconciliation; a request that is kept may be spent on anything where so many come free
+    within `patience`, so that nothing is left unspent and a cancel waits `patience` at most.
+    `yields` is the share of a window, by group, that is left to other processes. `hold` is how
+    long a request may be under way. `assumed` holds until an answer has told the limit:
+    RingCentral's documented defaults.
     """
 
     hold: float = 15.0
     patience: float = 5.0
     reserve: dict[str, int] = field(default_factory=lambda: {"heavy": 1, "light": 5})
+    yields: dict[str, float] = field(default_factory=dict)
     assumed: dict[str, Rate] = field(
         default_factory=lambda: {
             "heavy": Rate(10),

@@ -102,6 +102,13 @@ class Directory:
         """The credential of this name."""
         return self._by_name.get(name)
 
+    def account_of(self, credential: Credential) -> str:
+        """The account of a credential, whose id may be left out (`~`): of one account there are
+        not two, since penalties and caps are the account's whatever it is called."""
+        named = {one.account for one in self._by_name.values()} - {OWN}
+        is_known = credential.account == OWN and len(named) == 1
+        return next(iter(named)) if is_known else credential.account
+
     def own(self, account: str, extension: str) -> Credential | None:
         """The credential of exactly this extension, whose account may be left out (`~`)."""
         if (found := self._by_owner.get((account, extension))) is not None:

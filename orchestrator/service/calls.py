@@ -63,6 +63,10 @@ class Payers(Protocol):
         """Who asks about an extension; UpstreamRefused (`no_credential`) where nobody does."""
         ...
 
+    def payer_named(self, name: str) -> Payer:
+        """Who asks by a credential's name, whether it is still there or not."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
@@ -290,7 +294,10 @@ class CallService:
 
     async def _placed_in_lane(self, snapshot: Snapshot) -> Snapshot:
         """A queued call with its position and when it may start, where others are before it."""
-        payer = await self.payers.payer(snapshot.account_id, snapshot.extension_id)
+        record = await self.store.record(snapshot.id)
+        if record is None:
+            return snapshot
+        payer = self.payers.payer_named(record.call.credential)
         waiting = await self.lanes.place_of(snapshot.id, payer)
         if waiting is None or waiting.seconds == 0:
             return snapshot

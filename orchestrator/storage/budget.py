@@ -67,6 +67,7 @@ class RedisBudget:
             *self.spans(),
             bucket_name(payer.credential, group),
             f"{pace:g}",
+            self.rules.yields.get(group, 0.0),
         )
         if answer[0] != b"paid":
             raise UpstreamGated("RingCentral's rate limit is spent.", answer[1] / 1000)

@@ -82,6 +82,15 @@ BUDGET_BOOK = (
         "passes to the next call when that one has ended",
     ),
     Entry(
+        "line-queue:<hmac>",
+        "sorted set",
+        "the calls of a credential that wait for a phone or for the cap of their account, in "
+        "order of acceptance (ms)",
+        "a day after its last use",
+        "processes only",
+        "a call leaves it when it has what it waited for; one that has ended when it is the first",
+    ),
+    Entry(
         "account-calls:<account>",
         "sorted set",
         "the calls that count against the cap of their account, by when they began (ms)",

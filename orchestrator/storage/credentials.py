@@ -176,12 +176,16 @@ class CredentialBook:
         if credential is None:
             detail = "There is no credential for this extension, and no default one."
             raise UpstreamRefused(403, "no_credential", detail)
-        return Payer(credential.name, credential.account)
+        return Payer(credential.name, self.account_of(credential))
 
     def payer_named(self, name: str) -> Payer:
         """Who asks RingCentral by a credential's name."""
         credential = self.named(name)
-        return Payer(name, credential.account if credential else OWN)
+        return Payer(name, self.account_of(credential) if credential else OWN)
+
+    def account_of(self, credential: Credential) -> str:
+        """The account that the credential's requests count for."""
+        return self.directory.account_of(credential)
 
     async def refresh(self) -> None:
         """Reads what was added, where something has changed; StorageUnavailable."""

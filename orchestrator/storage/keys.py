@@ -113,6 +113,11 @@ def on_line(kind: str, digest: str) -> str:
     return f"{PREFIX}on-line:{kind}:{digest}"
 
 
+def waiting_for_line(digest: str) -> str:
+    """The calls of a credential that wait for a phone, a line or the account's cap, in order."""
+    return f"{PREFIX}line-queue:{digest}"
+
+
 def account_calls(account: str) -> str:
     """The calls of an account that count against its cap."""
     return f"{PREFIX}account-calls:{account}"

@@ -50,7 +50,7 @@ class Lanes:
             *self._budget.spans(),
             bucket_name(payer.credential, GROUP),
             keys.call(""),
-            *_jobs(),
+            *place_jobs(),
         )
         if answer[0] == b"paid":
             return payment
@@ -59,7 +59,7 @@ class Lanes:
     async def leave(self, call_id: str, credential: str) -> None:
         """The call waits no more; the next one's turn may have come."""
         lane = [keys.lane(credential), keys.QUEUE]
-        await self._commands.run(scripts.LEAVE_LANE, lane, call_id, *_jobs())
+        await self._commands.run(scripts.LEAVE_LANE, lane, call_id, *place_jobs())
 
     async def place_of(self, call_id: str, payer: Payer) -> Waiting | None:
         """Where the call stands; None where it does not wait."""
@@ -75,5 +75,6 @@ def _bucket(payer: Payer) -> list[str]:
     return [*bucket, *gates(payer, GROUP)]
 
 
-def _jobs() -> list[str]:
+def place_jobs() -> list[str]:
+    """How scripts that start the jobs of waiting calls find them, and where they say so."""
     return [keys.job_id(_PLACE, ""), in_progress_key_prefix, keys.WAKE]

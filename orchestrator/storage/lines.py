@@ -2,7 +2,8 @@
 
 RingCentral answers 200 to a call that goes over such a cap, and the call then fails: so where one
 is known, calls wait here. Who holds a line is a call; it holds it until the call has ended, without
-anything to give back: the next one looks whether the holder still lives.
+anything to give back: the next one looks whether the holder still lives. Those of one credential
+that wait for a line get it in order, and only the first of them ask often.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from orchestrator.domain.budget import Payer
 from orchestrator.domain.calls import Call
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
+from orchestrator.storage.lanes import place_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +36,26 @@ class Lines:
     def __init__(self, commands: Commands, secret: bytes, rules: LineRules) -> None:
         self._commands, self._secret, self._rules = commands, secret, rules
 
-    async def held(self, call: Call, payer: Payer, request: dict[str, Any]) -> bool:
-        """Whether the call has all lines that it needs, from now until it ends."""
+    async def engaged(self, call: Call, payer: Payer, request: dict[str, Any]) -> float:
+        """The seconds after which to ask again, where a line that the call needs is engaged; 0
+        where it has all of them, from now until it ends."""
         lines = self._lines(payer, request)
         cap = self._rules.account_calls
         if not lines and not cap:
-            return True
+            return 0.0
+        account = keys.account_calls(payer.account)
         answer = await self._commands.run(
             scripts.HOLD_LINES,
-            [keys.account_calls(payer.account), *lines],
+            [account, self._waiting(account, payer), keys.QUEUE]
+            + [key for line in lines for key in (line, self._waiting(line, payer))],
             call.id,
             cap,
             self._rules.longest_call,
             keys.call(""),
+            call.accepted_at,
+            *place_jobs()[:2],
         )
-        return bool(answer)
+        return float(answer) / 1000
 
     def _lines(self, payer: Payer, request: dict[str, Any]) -> list[str]:
         lines = []
@@ -63,4 +70,10 @@ class Lines:
         return lines
 
     def _line(self, kind: str, what: str) -> str:
-        return keys.on_line(kind, hmac.new(self._secret, what.encode(), hashlib.sha256).hexdigest())
+        return keys.on_line(kind, self._digest(what))
+
+    def _waiting(self, line: str, payer: Payer) -> str:
+        return keys.waiting_for_line(self._digest(f"{line}\n{payer.credential}"))
+
+    def _digest(self, what: str) -> str:
+        return hmac.new(self._secret, what.encode(), hashlib.sha256).hexdigest()

@@ -12,15 +12,16 @@ from orchestrator.telephony.link import Link, LinkOptions
 from orchestrator.telephony.ports import Budget, TokenStore
 from orchestrator.telephony.transport import Transport
 
-GETS_PACE = 0.1
-"""Clients that ask for live statuses leave the most of the light budget to following."""
-
 
 class Credentials(Protocol):
     """Which credentials there are, as of now."""
 
     def named(self, name: str) -> Credential | None:
         """The credential of this name."""
+        ...
+
+    def account_of(self, credential: Credential) -> str:
+        """The account that its requests count for."""
         ...
 
     def speaking_for(self, account: str, extension: str) -> Credential | None:
@@ -82,27 +83,28 @@ class Fleet:
     async def status(self, account: str, extension: str, ringout_id: str) -> Reading:
         """One observation, by whoever speaks for the extension; raises what RingCentral's does."""
         client = self.speaking_for(account, extension)
-        return await client.status(account, extension, ringout_id, pace=GETS_PACE)
+        return await client.status(account, extension, ringout_id)
 
     def _client(self, credential: Credential) -> RingCentral:
         known = self._clients.get(credential.name)
-        if known is not None and known[0] == credential:
+        account = self._credentials.account_of(credential)
+        if known is not None and known[0] == credential and known[1].payer.account == account:
             return known[1]
         if known is not None:
             self._leaving.append(known[2])
-        tokens = self._tokens(credential)
+        tokens = self._tokens(credential, account)
         client = RingCentral(
             server_url=self._server_url,
             tokens=tokens,
             budget=self._budget,
-            account=credential.account,
+            account=account,
             transport=self._transport,
             **self._linked(credential),
         )
         self._clients[credential.name] = (credential, client, tokens)
         return client
 
-    def _tokens(self, credential: Credential) -> Tokens:
+    def _tokens(self, credential: Credential, account: str) -> Tokens:
         if credential.api_key:
             return StaticToken(credential.api_key)
         return JwtTokens(
@@ -112,7 +114,7 @@ class Fleet:
             jwt=credential.jwt,
             store=self._store,
             budget=self._budget,
-            account=credential.account,
+            account=account,
             **self._linked(credential),
         )
 

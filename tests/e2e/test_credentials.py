@@ -8,6 +8,7 @@ import redis
 
 from orchestrator.runtime import FrontEnd, front_end
 from orchestrator.settings import load
+from orchestrator.storage import keys
 from tests.e2e.credentials_kit import (
     APP,
     CALLEE,
@@ -277,3 +278,32 @@ async def test_a_file_s_credentials_are_used(
 def test_processes_are_started_by_the_key_alone(fleet: Fleet) -> None:
     worker: Process = fleet.worker(RINGCENTRAL_API_KEY="")
     assert worker.code is None
+
+
+async def test_a_penalty_of_the_account_is_kept_by_those_that_do_not_name_it(
+    fleet: Fleet, simulated: Simulated, tmp_path: Path
+) -> None:
+    path = tmp_path / "credentials.json"
+    default = entry(1, "default", extension="~")
+    path.write_text(json.dumps([default, entry(2, account="400131425008")]), encoding="utf-8")
+    del fleet.environment["RINGCENTRAL_API_KEY"]
+    fleet.environment["RINGOUT_CREDENTIALS_FILE"] = str(path)
+    fleet.worker()
+    async with front_end(load(fleet.environment)) as front:
+        ids = [await accept(front, number) for number in (1, 2)]
+        for call_id in ids:
+            await reaches(front, call_id, "ended")
+        await simulated.fault(
+            operation="make", kind="status", status=429, errorCode="CMN-302", rate_headers=False,
+            headers={"Retry-After": "4"},
+        )  # fmt: skip
+        refused = await accept(front, 2)
+        await wait_until(lambda: _is_shut(front, "400131425008"))
+        other = await accept(front, 1)
+        assert (await shown(front, other))["queue"]["position"] == 1
+        for call_id in (refused, other):
+            await reaches(front, call_id, "ended")
+
+
+async def _is_shut(front: FrontEnd, account: str) -> bool:
+    return bool(await front.backend.commands.execute("EXISTS", keys.account_gate(account)))

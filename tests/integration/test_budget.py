@@ -219,7 +219,9 @@ async def test_answers_that_name_no_limit_are_not_limited(
 
 
 @pytest.mark.parametrize(
-    "error", [reply(502, b"<html>"), reply(401, {"errorCode": "OAU-149"})], ids=["502", "401"]
+    "error",
+    [reply(502, b"<html>"), reply(401, {"errorCode": "OAU-149"}), reply(403, b"<html>")],
+    ids=["502", "401", "403"],
 )
 async def test_an_error_that_names_no_limit_lifts_none(budget: RedisBudget, error: Reply) -> None:
     async with odd_server(always(error)) as server:
@@ -256,6 +258,13 @@ async def test_a_reserve_leaves_at_least_one(redis: Redis) -> None:
     careful = ruled(redis, reserve={"heavy": 5}, patience=0.0)
     await teach(careful, 2)
     assert len(await pays(careful, 5)) == 1
+
+
+async def test_who_yields_leaves_a_share_to_the_others(redis: Redis) -> None:
+    following, reading = ruled(redis), ruled(redis, patience=70.0, yields={"heavy": 0.5})
+    await teach(following, 10)
+    assert len(await pays(reading, 20)) == 5
+    assert len(await pays(following, 20)) == 5
 
 
 @pytest.mark.parametrize("cancel_waits", [False, True])

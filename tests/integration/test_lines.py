@@ -70,83 +70,85 @@ def exchange(redis: Redis) -> Exchange:
 async def test_without_rules_nothing_is_held(exchange: Exchange, redis: Redis) -> None:
     first, second = await exchange.several(2)
     lines = exchange.lines(LineRules())
-    assert await lines.held(first, DESK, asking(phoneNumber=HOME))
-    assert await lines.held(second, DESK, asking(phoneNumber=HOME))
+    assert not await lines.engaged(first, DESK, asking(phoneNumber=HOME))
+    assert not await lines.engaged(second, DESK, asking(phoneNumber=HOME))
     assert await redis.keys("*on-line*") == []
 
 
 async def test_an_extension_calls_a_phone_once_at_a_time(exchange: Exchange) -> None:
     first, second, third = await exchange.several(3)
     lines = exchange.lines(CALLEE)
-    assert await lines.held(first, DESK, asking(ANNA))
-    assert await lines.held(first, DESK, asking(ANNA)), "the holder may ask again"
-    assert not await lines.held(second, DESK, asking(ANNA))
-    assert await lines.held(second, DESK, asking(BERT))
-    assert await lines.held(third, BELL, asking(ANNA)), "another extension's call is another's"
+    assert not await lines.engaged(first, DESK, asking(ANNA))
+    assert not await lines.engaged(first, DESK, asking(ANNA)), "the holder may ask again"
+    assert await lines.engaged(second, DESK, asking(ANNA))
+    assert not await lines.engaged(second, DESK, asking(BERT))
+    assert not await lines.engaged(third, BELL, asking(ANNA)), (
+        "another extension's call is another's"
+    )
 
 
 async def test_a_line_is_free_when_its_call_has_ended(exchange: Exchange) -> None:
     first, second, third = await exchange.several(3)
     lines = exchange.lines(CALLEE)
-    await lines.held(first, DESK, asking(ANNA))
+    await lines.engaged(first, DESK, asking(ANNA))
     await exchange.store.change(first.id, lambda call: calls.placing(call, now(), "f"))
-    assert not await lines.held(second, DESK, asking(ANNA))
+    assert await lines.engaged(second, DESK, asking(ANNA))
     await exchange.ends(first)
-    assert await lines.held(second, DESK, asking(ANNA))
-    assert not await lines.held(third, DESK, asking(ANNA))
+    assert not await lines.engaged(second, DESK, asking(ANNA))
+    assert await lines.engaged(third, DESK, asking(ANNA))
 
 
 async def test_a_line_is_free_when_its_call_is_forgotten(exchange: Exchange, redis: Redis) -> None:
     first, second = await exchange.several(2)
     lines = exchange.lines(CALLEE)
-    await lines.held(first, DESK, asking(ANNA))
+    await lines.engaged(first, DESK, asking(ANNA))
     await redis.delete(keys.call(first.id))
-    assert await lines.held(second, DESK, asking(ANNA))
+    assert not await lines.engaged(second, DESK, asking(ANNA))
 
 
 async def test_a_phone_makes_one_call_at_a_time_whoever_asks(exchange: Exchange) -> None:
     first, second, third = await exchange.several(3)
     lines = exchange.lines(CALLER)
-    assert await lines.held(first, DESK, asking(ANNA, phoneNumber=HOME))
-    assert not await lines.held(second, BELL, asking(BERT, phoneNumber=HOME))
-    assert await lines.held(third, DESK, asking(ANNA, phoneNumber=AWAY))
+    assert not await lines.engaged(first, DESK, asking(ANNA, phoneNumber=HOME))
+    assert await lines.engaged(second, BELL, asking(BERT, phoneNumber=HOME))
+    assert not await lines.engaged(third, DESK, asking(ANNA, phoneNumber=AWAY))
     await exchange.ends(first)
-    assert await lines.held(second, BELL, asking(BERT, phoneNumber=HOME))
+    assert not await lines.engaged(second, BELL, asking(BERT, phoneNumber=HOME))
 
 
 @pytest.mark.parametrize("caller", [{"forwardingNumberId": "7"}, {}], ids=["by its id", "unnamed"])
 async def test_a_device_is_its_extension_s(exchange: Exchange, caller: dict[str, str]) -> None:
     first, second, third = await exchange.several(3)
     lines = exchange.lines(CALLER)
-    assert await lines.held(first, DESK, asking(ANNA, **caller))
-    assert not await lines.held(second, DESK, asking(BERT, **caller))
-    assert await lines.held(second, DESK, asking(BERT, forwardingNumberId="8"))
-    assert await lines.held(third, BELL, asking(ANNA, **caller))
+    assert not await lines.engaged(first, DESK, asking(ANNA, **caller))
+    assert await lines.engaged(second, DESK, asking(BERT, **caller))
+    assert not await lines.engaged(second, DESK, asking(BERT, forwardingNumberId="8"))
+    assert not await lines.engaged(third, BELL, asking(ANNA, **caller))
 
 
 async def test_an_account_has_so_many_calls_at_a_time(exchange: Exchange) -> None:
     first, second, third, fourth = await exchange.several(4)
     lines = exchange.lines(LineRules(account_calls=2))
-    assert await lines.held(first, DESK, asking(ANNA))
-    assert await lines.held(second, BELL, asking(BERT))
-    assert await lines.held(first, DESK, asking(ANNA)), "it has its place"
-    assert not await lines.held(third, DESK, asking(CARL))
-    assert await lines.held(fourth, ABROAD, asking(CARL))
+    assert not await lines.engaged(first, DESK, asking(ANNA))
+    assert not await lines.engaged(second, BELL, asking(BERT))
+    assert not await lines.engaged(first, DESK, asking(ANNA)), "it has its place"
+    assert await lines.engaged(third, DESK, asking(CARL))
+    assert not await lines.engaged(fourth, ABROAD, asking(CARL))
     await exchange.ends(second)
-    assert await lines.held(third, DESK, asking(CARL))
+    assert not await lines.engaged(third, DESK, asking(CARL))
 
 
 async def test_all_lines_or_none(exchange: Exchange, redis: Redis) -> None:
     first, second, third, fourth = await exchange.several(4)
     rules = replace(CALLEE, per_caller=True, account_calls=2)
     lines = exchange.lines(rules)
-    assert await lines.held(first, DESK, asking(ANNA, phoneNumber=HOME))
-    assert not await lines.held(second, DESK, asking(BERT, phoneNumber=HOME))
+    assert not await lines.engaged(first, DESK, asking(ANNA, phoneNumber=HOME))
+    assert await lines.engaged(second, DESK, asking(BERT, phoneNumber=HOME))
     assert await redis.zcard(keys.account_calls("400")) == 1, "no place is taken in vain"
-    assert await lines.held(third, DESK, asking(BERT, phoneNumber=AWAY)), "nor a phone"
-    assert not await lines.held(fourth, DESK, asking(CARL, phoneNumber="+16505550102"))
+    assert not await lines.engaged(third, DESK, asking(BERT, phoneNumber=AWAY)), "nor a phone"
+    assert await lines.engaged(fourth, DESK, asking(CARL, phoneNumber="+16505550102"))
     uncapped = exchange.lines(replace(rules, account_calls=0))
-    assert await uncapped.held(second, DESK, asking(CARL, phoneNumber="+16505550102")), (
+    assert not await uncapped.engaged(second, DESK, asking(CARL, phoneNumber="+16505550102")), (
         "a call that the cap keeps back holds no phone"
     )
 
@@ -154,7 +156,7 @@ async def test_all_lines_or_none(exchange: Exchange, redis: Redis) -> None:
 async def test_no_line_outlives_what_is_followed(exchange: Exchange, redis: Redis) -> None:
     (first,) = await exchange.several(1)
     rules = LineRules(per_callee=True, per_caller=True, account_calls=1, longest_call=90_000)
-    await exchange.lines(rules).held(first, DESK, asking(ANNA, phoneNumber=HOME))
+    await exchange.lines(rules).engaged(first, DESK, asking(ANNA, phoneNumber=HOME))
     held = [keys.account_calls("400").encode(), *await redis.keys("*on-line*")]
     assert len(held) == 3
     for key in held:
@@ -164,9 +166,9 @@ async def test_no_line_outlives_what_is_followed(exchange: Exchange, redis: Redi
 async def test_no_number_is_written_down(exchange: Exchange, redis: Redis) -> None:
     (first,) = await exchange.several(1)
     rules = LineRules(per_callee=True, per_caller=True)
-    await exchange.lines(rules).held(first, DESK, asking(ANNA, phoneNumber=HOME))
+    await exchange.lines(rules).engaged(first, DESK, asking(ANNA, phoneNumber=HOME))
     names = await redis.keys("*on-line*")
-    await exchange.lines(rules, b"another").held(first, DESK, asking(ANNA, phoneNumber=HOME))
+    await exchange.lines(rules, b"another").engaged(first, DESK, asking(ANNA, phoneNumber=HOME))
     assert len(await redis.keys("*on-line*")) == 4, "whoever has no key cannot try numbers out"
     written = repr(names) + repr([await redis.get(name) for name in names])
     assert "5550123" not in written
@@ -177,6 +179,64 @@ async def test_a_script_that_is_sent_twice_holds_once(redis: Redis) -> None:
     exchange = Exchange(redis, SentTwice)
     first, second = await exchange.several(2)
     lines = exchange.lines(LineRules(per_callee=True, account_calls=1))
-    assert await lines.held(first, DESK, asking(ANNA))
-    assert not await lines.held(second, DESK, asking(BERT))
+    assert not await lines.engaged(first, DESK, asking(ANNA))
+    assert await lines.engaged(second, DESK, asking(BERT))
     assert await redis.zcard(keys.account_calls("400")) == 1
+
+
+async def test_those_that_wait_for_a_phone_get_it_in_order(exchange: Exchange) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(CALLER)
+    asked = asking(ANNA, phoneNumber=HOME)
+    assert not await lines.engaged(first, DESK, asked)
+    assert await lines.engaged(third, DESK, asked)
+    assert await lines.engaged(second, DESK, asked)
+    await exchange.ends(first)
+    assert await lines.engaged(third, DESK, asked), "the second was accepted earlier"
+    assert not await lines.engaged(second, DESK, asked)
+
+
+async def test_a_place_in_the_account_passes_in_order_of_each_extension(
+    exchange: Exchange,
+) -> None:
+    first, second, third, other = await exchange.several(4)
+    lines = exchange.lines(LineRules(account_calls=1))
+    assert not await lines.engaged(first, DESK, asking())
+    assert await lines.engaged(second, DESK, asking())
+    assert await lines.engaged(other, BELL, asking())
+    await exchange.ends(first)
+    assert await lines.engaged(third, DESK, asking())
+    assert not await lines.engaged(other, BELL, asking()), "a burst of others keeps nobody back"
+
+
+async def test_who_waits_no_more_keeps_nobody_back(exchange: Exchange) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(CALLEE)
+    assert not await lines.engaged(first, DESK, asking(ANNA))
+    assert await lines.engaged(second, DESK, asking(ANNA))
+    await exchange.ends(first)
+    await exchange.ends(second)
+    assert not await lines.engaged(third, DESK, asking(ANNA))
+
+
+async def test_a_phone_is_not_kept_for_who_waits_for_another(exchange: Exchange) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(replace(CALLEE, per_caller=True))
+    assert not await lines.engaged(first, DESK, asking(ANNA, phoneNumber=HOME))
+    assert await lines.engaged(second, DESK, asking(ANNA, phoneNumber=AWAY))
+    assert not await lines.engaged(third, DESK, asking(BERT, phoneNumber=AWAY))
+
+
+async def test_only_the_first_of_many_ask_often(exchange: Exchange, redis: Redis) -> None:
+    made = await exchange.several(8)
+    lines = exchange.lines(CALLER)
+    asked = asking(ANNA, phoneNumber=HOME)
+    waits = [await lines.engaged(call, DESK, asked) for call in made]
+    assert waits[:4] == [0, 0.5, 0.5, 0.5]
+    assert min(waits[4:]) >= 5
+    fourth = keys.job_id("place", made[4].id)
+    later = await redis.zscore(keys.QUEUE, fourth) or 0
+    await redis.zadd(keys.QUEUE, {fourth: later + 60_000})
+    await exchange.ends(made[0])
+    assert not await lines.engaged(made[1], DESK, asked)
+    assert (await redis.zscore(keys.QUEUE, fourth) or 0) < later + 30_000, "it is next by now"

@@ -69,6 +69,11 @@ class Payers:
             raise self.answer
         return self.answer
 
+    def payer_named(self, name: str) -> Payer:
+        """The payer set, or one of this name."""
+        is_set = isinstance(self.answer, Payer) and self.answer.credential == name
+        return self.answer if is_set and isinstance(self.answer, Payer) else Payer(name)
+
 
 @pytest.fixture
 def source() -> Source:
@@ -248,6 +253,18 @@ async def test_a_call_is_its_credential_s_from_the_start(
     assert record.call.credential == "desk"
     assert await service.lanes.place_of(call_id, Payer("desk", "123")) is not None
     assert await service.lanes.place_of(call_id, Payer()) is None
+
+
+async def test_a_call_that_waits_is_read_where_its_credential_was_removed_or_passed_on(
+    service: CallService, payers: Payers
+) -> None:
+    ids = [(await service.accept("~", "~", parsed(BODY))).snapshot.id for _ in range(2)]
+    budget = RedisBudget(service.store.commands)
+    await budget.settle(Payment(Payer(), "heavy", "refused"), Heard(penalty=Penalty(30)))
+    for answer in (UpstreamRefused(403, "no_credential", "nobody"), Payer("desk")):
+        payers.answer = answer
+        shown = json.loads((await service.read("~", "~", ids[1])).snapshot.document)
+        assert shown["queue"]["position"] == 2
 
 
 async def test_a_reader_that_goes_away_leaves_the_read_to_the_next(

@@ -198,3 +198,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = str(tmp_path / "none.json")
     with pytest.raises(ConfigurationError, match=r"^RINGOUT_CREDENTIALS_FILE: .*No such file"):
         configured_credentials(load({"RINGOUT_CREDENTIALS_FILE": path}))
+
+
+@pytest.mark.parametrize(
+    ("accounts", "counts_for"),
+    [(("~", "400"), "400"), (("~", "~"), "~"), (("~", "400", "500"), "~"), (("500", "400"), "500")],
+    ids=["the only one there is", "nobody names one", "it may be either", "its own"],
+)
+def test_an_account_is_one_however_its_credentials_name_it(
+    accounts: tuple[str, ...], counts_for: str
+) -> None:
+    found = tuple(one(f"n{at}", account, str(at)) for at, account in enumerate(accounts))
+    assert Directory(found).account_of(found[0]) == counts_for

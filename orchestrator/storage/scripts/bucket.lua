@@ -18,8 +18,8 @@ local function pace(spent, share, limit, window)
   return math.max(5, score(spent, -most) + span - now)
 end
 
--- rules: limit, window, reserve, patience, care. Answers how many may leave now, the ms after
--- which one more may, the limit and the window.
+-- rules: limit, window, reserve, patience, care, yields. Answers how many may leave now, the ms
+-- after which one more may, the limit and the window.
 local function room(spent, bucket, rules)
   local known = redis.call('HMGET', bucket, 'limit', 'window', 'seen', 'canary', 'probeUntil', 'careUntil')
   local is_sure = known[3] and not known[4]
@@ -29,12 +29,13 @@ local function room(spent, bucket, rules)
   redis.call('ZREMRANGEBYSCORE', spent, '-inf', now - window)
   local left = limit - redis.call('ZCARD', spent)
   local kept = rules.care and 0 or math.min(rules.reserve, limit - 1)
+  local yielded = math.min(math.floor(limit * (rules.yields or 0)), limit - 1)
   local soon = redis.call('ZCOUNT', spent, '-inf', now - window + rules.patience)
   local is_wanted = tonumber(known[6] or 0) - now
   if is_wanted > 0 then soon = 0 end
-  local free = left - math.max(0, kept - soon)
+  local free = left - math.max(yielded, kept - soon)
   if free < 1 then
-    local wait = left < 1 and score(spent, -left) + window - now
+    local wait = left <= yielded and score(spent, yielded - left) + window - now
       or score(spent, kept - left) + window - rules.patience - now
     if not rules.care then wait = math.max(wait, is_wanted) end
     if rules.care then redis.call('HSET', bucket, 'careUntil', now + wait + 1000) end

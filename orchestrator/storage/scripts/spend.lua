@@ -4,6 +4,7 @@
 -- ARGV  1 payment  2 assumed limit  3 assumed window ms  4 reserve  5 patience ms
 --       6 '1' for what the reserve is kept for  7 hold ms  8 probe ms  9 the bucket's name
 --      10 share of the limit that a sixth of the window may take, 0 for all
+--      11 share of the limit that is left to others
 -- Answers {'paid'}, or {'gated' | 'spent', ms after which it may be tried again}
 local shut = closed(3, ARGV[1])
 if shut > 0 then
@@ -13,7 +14,7 @@ if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   return {'paid'}
 end
 local rules = {limit = tonumber(ARGV[2]), window = tonumber(ARGV[3]), reserve = tonumber(ARGV[4]),
-  patience = tonumber(ARGV[5]), care = ARGV[6] == '1'}
+  patience = tonumber(ARGV[5]), care = ARGV[6] == '1', yields = tonumber(ARGV[11])}
 local free, wait, limit, window = room(KEYS[1], KEYS[2], rules)
 if free < 1 then
   return {'spent', math.ceil(wait)}
