@@ -64,7 +64,7 @@ async def run(settings: Settings) -> None:
         ways = await stack.enter_async_context(
             upstream(settings, parts.commands, metrics.PROCESS.upstream)
         )
-        work = _work_with(settings, parts, ways)
+        work = work_with(settings, parts, ways)
         wake = Wake(parts.blocking)
         worker = _arq_worker(settings, parts, work, wake)
         follower = _follower(settings, work, wake)
@@ -94,7 +94,7 @@ def _stopped_by_signals() -> asyncio.Event:
     return stopped
 
 
-def _work_with(settings: Settings, parts: Backend, ways: Upstream) -> Work:
+def work_with(settings: Settings, parts: Backend, ways: Upstream) -> Work:
     secret = pair_secret(settings)
     return Work(
         store=parts.store,

@@ -30,7 +30,7 @@ from orchestrator.domain.errors import (
     UpstreamUnavailable,
 )
 from orchestrator.domain.words import Outcome, State
-from orchestrator.storage import keys
+from orchestrator.storage.budget import gates
 from orchestrator.storage.calls import Decide
 from orchestrator.storage.lanes import Waiting
 from orchestrator.storage.records import Record
@@ -117,7 +117,7 @@ async def _fenced(work: Work, record: Record, payment: Payment) -> Record | None
         written = await work.store.change(
             record,
             lambda call: calls.placing(call, work.clock(), token),
-            obey_gate=keys.gate(payment.payer.credential, payment.group),
+            obey_gates=gates(payment.payer, payment.group),
         )
     except UpstreamGated:
         await work.budget.refund(payment)

@@ -235,7 +235,7 @@ def adopted(call: Call, now: int, ringout_id: str, reading: Reading) -> Change |
     seen = observed(replace(known, state=State.RINGING, observed_at=None), reading, now, now)
     if seen is not None and seen.event is not None:
         return seen
-    return _moved(known, state=State.RINGING, status=reading, observed_at=now)
+    return _moved(known, state=State.RINGING, status=reading, observed_at=now, read_at=now)
 
 
 def refused(call: Call, now: int, fence: str, refusal: UpstreamRefused) -> Change | None:

@@ -7,7 +7,7 @@ what it sets going. Whoever loses decides again on the call as it has become.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import uuid4
@@ -225,13 +225,14 @@ class CallStore:
         known: str | Record,
         decide: Decide,
         *,
-        obey_gate: str = "",
+        obey_gates: Sequence[str] = (),
         look: Look | None = None,
     ) -> Written:
         """Changes a call as `decide` says of it as it is now, or leaves it where that says None.
 
-        `obey_gate` is the key of a gate that must be open at the moment of writing; UpstreamGated
-        where it is closed. CallNotFound where there is no such call.
+        `obey_gates` are the keys of the gates (bucket's, account's and house's) that must
+        be open at the moment of writing; UpstreamGated where one is closed. CallNotFound where
+        there is no such call.
         """
         record = await self.record(known) if isinstance(known, str) else known
         change_id = uuid4().hex
@@ -239,7 +240,7 @@ class CallStore:
             change = decide(record.call)
             if change is None:
                 return Written(record, applied=False)
-            answer = await self._write(record, change, change_id, obey_gate, look)
+            answer = await self._write(record, change, change_id, obey_gates, look)
             match answer[0]:
                 case b"written":
                     self.told(record.call, change.call)
@@ -253,7 +254,12 @@ class CallStore:
         raise CallNotFound("There is no such call.")
 
     def _write(
-        self, record: Record, change: Change, change_id: str, gate: str, look: Look | None
+        self,
+        record: Record,
+        change: Change,
+        change_id: str,
+        gates: Sequence[str],
+        look: Look | None,
     ) -> Awaitable[Any]:
         before, after = record.call, change.call
         now = self._clock()
@@ -262,12 +268,12 @@ class CallStore:
         items = record_items(after, shown, record.revision + 1, change_id)
         return self.commands.run(
             scripts.CHANGE,
-            _change_keys(before, after, job, gate),
+            _change_keys(before, after, job, gates),
             after.id,
             record.revision,
             change_id,
             after.accepted_at,
-            "1" if gate else "",
+            "1" if gates else "",
             *self._look_plan(before, after, look),
             self._placing_plan(before, after),
             *_job_arguments(job, now),
@@ -351,7 +357,10 @@ def _accept_keys(call: Call, job: JobEntry | None, idempotency: Idempotency | No
     ]
 
 
-def _change_keys(before: Call, after: Call, job: JobEntry | None, gate: str) -> list[str]:
+def _change_keys(
+    before: Call, after: Call, job: JobEntry | None, gates: Sequence[str]
+) -> list[str]:
+    gate, *wider = gates or (keys.gate("none", "none"), keys.HOUSE_GATE, keys.HOUSE_GATE)
     return [
         keys.call(after.id),
         keys.state(before.state),
@@ -362,7 +371,8 @@ def _change_keys(before: Call, after: Call, job: JobEntry | None, gate: str) -> 
         keys.QUEUE,
         _job_key(job, after),
         keys.ringout(_alias(before, after) or after.ringout_id or ""),
-        gate or keys.gate("none", "none"),
+        gate,
         keys.request(after.id),
         keys.TOTALS,
+        *wider,
     ]

@@ -176,7 +176,7 @@ async def _plain(one: House, live: int) -> Seen:
 
 
 def _row(name: str, seen: Seen) -> list[str]:
-    lines = [row(name, *_figures(seen.all), f"{seen.refused}/{seen.asked}")]
+    lines = [row(name, *_figures(seen.all or [0.0]), f"{seen.refused}/{seen.asked}")]
     return lines + [
         row(f"    {what}", *_figures(delays), "")
         for what in ("answered", "connected", "ended")
@@ -185,7 +185,7 @@ def _row(name: str, seen: Seen) -> list[str]:
 
 
 def _figures(delays: Sequence[float]) -> tuple[str, str, int]:
-    p50, p99 = percentiles(delays)
+    p50, p99 = percentiles(delays) if len(delays) > 1 else (delays[0], delays[0])
     return f"{p50 / 1000:.2f}", f"{p99 / 1000:.2f}", len(delays)
 
 

@@ -25,6 +25,10 @@ class Simulated:
         calls: list[dict[str, Any]] = ledger["calls"] if isinstance(ledger, dict) else ledger
         return calls
 
+    async def hang_up(self, ringout_id: str) -> None:
+        """Ends a conversation, as one of the two would."""
+        await self._ask("POST", "/__sim/hangup", {"id": ringout_id})
+
     async def fault(self, **fault: Any) -> None:
         """One more fault."""
         await self._ask("POST", "/__sim/faults", fault)

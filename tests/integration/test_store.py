@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from orchestrator.domain import calls
-from orchestrator.domain.budget import Heard, Payer, Payment, Penalty
+from orchestrator.domain.budget import Heard, Payer, Payment, Penalty, Scope
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.errors import (
     CallNotFound,
@@ -26,7 +26,7 @@ from orchestrator.domain.words import Outcome, State
 from orchestrator.jobs import deserialized, follow_ups, serialized
 from orchestrator.runtime import now
 from orchestrator.storage import keys
-from orchestrator.storage.budget import RedisBudget
+from orchestrator.storage.budget import RedisBudget, gates
 from orchestrator.storage.calls import CallStore, Decide, Idempotency, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
 from orchestrator.storage.listing import CallList, Wanted
@@ -67,9 +67,9 @@ async def dump(redis: Redis) -> dict[str, bytes]:
     return {key.decode(): await redis.dump(key) for key in await redis.keys("*")}
 
 
-async def penalise(store: CallStore, seconds: float) -> None:
+async def penalise(store: CallStore, seconds: float, scope: Scope = Scope.BUCKET) -> None:
     refused = Payment(Payer(), "heavy", "refused")
-    await RedisBudget(store.commands).settle(refused, Heard(penalty=Penalty(seconds)))
+    await RedisBudget(store.commands).settle(refused, Heard(penalty=Penalty(seconds, scope)))
 
 
 async def test_a_call_comes_back_as_it_was_written(store: CallStore) -> None:
@@ -150,22 +150,23 @@ async def test_one_of_many_takes_the_fence(store: CallStore) -> None:
     assert sum(one.applied for one in written) == 1
 
 
+@pytest.mark.parametrize("scope", list(Scope))
 async def test_a_closed_gate_keeps_the_fence_from_being_taken(
-    store: CallStore, redis: Redis
+    store: CallStore, redis: Redis, scope: Scope
 ) -> None:
     await store.accept(new(), REQUEST)
     before = await dump(redis)
-    await penalise(store, 29.5)
+    await penalise(store, 29.5, scope)
     with pytest.raises(UpstreamGated) as gated:
         await store.change(
             "call_1",
             lambda c: calls.placing(c, now(), "x"),
-            obey_gate=keys.gate("default", "heavy"),
+            obey_gates=gates(Payer(), "heavy"),
         )
     assert 25 < gated.value.retry_after <= 30
     after = await dump(redis)
-    for key in (keys.gate("default", "heavy"), keys.allowance("default", "heavy")):
-        after.pop(key)
+    for key in (*gates(Payer(), "heavy"), keys.allowance("default", "heavy")):
+        after.pop(key, None)
     assert after.keys() == before.keys()
     assert (await store.change("call_1", lambda c: calls.placing(c, now(), "x"))).applied
 

@@ -185,6 +185,10 @@ def test_a_late_answer_is_believed_and_a_stranger_s_is_not() -> None:
     assert (found.state, found.ringout_id, found.reason) == (State.RINGING, "s-9", None)
 
 
+def test_the_answer_to_the_post_is_a_reading() -> None:
+    assert ringing().read_at == 2_000
+
+
 def test_a_released_call_is_placed_again_without_moving_back() -> None:
     held = done(calls.placing(new(), 1_500, "f"))
     free = done(calls.released(held, 1_600, "f"))

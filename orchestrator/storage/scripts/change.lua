@@ -1,8 +1,8 @@
 -- Writes one change of a call: record, event, indexes, next look, placing lease and at most one
 -- job, if the call is still at the revision that the change was decided on; all or nothing.
 -- KEYS  1 call  2 state left  3 state entered  4 events  5 looks  6 placings  7 queue  8 job
---       9 ringout alias  10 gate  11 request  12 totals
--- ARGV  1 call id  2 expected revision  3 change id  4 state score ms  5 gate: '1' to obey it
+--       9 ringout alias  10 gate  11 request  12 totals  13 account's gate  14 house's gate
+-- ARGV  1 call id  2 expected revision  3 change id  4 state score ms  5 gates: '1' to obey them
 --       6 look: '' as it is, '-' none, else wait ms  7 lease of the look under way, '' for none
 --       8 placing: '' as it is, '-' none, else lease ms  9 job id, '' for none  10 job JSON
 --      11 wait before the job ms  12 TTL s, '' as it is  13 '1' to set the alias  14 events kept
@@ -16,14 +16,15 @@ end
 if known[1] ~= ARGV[2] then
   return {'lost', known[1], known[3], known[4]}
 end
-if ARGV[5] == '1' then
-  local left = redis.call('PTTL', KEYS[10])
-  if left > 0 then
-    return {'gated', left}
-  end
-end
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[5] == '1' then
+  local left = redis.call('PTTL', KEYS[10])
+  for index = 13, 14 do
+    left = math.max(left, (redis.call('HGET', KEYS[index], 'until') or 0) - server)
+  end
+  if left > 0 then return {'gated', left} end
+end
 local last = 17 + tonumber(ARGV[17])
 redis.call('HSET', KEYS[1], unpack(ARGV, 18, last))
 for field in string.gmatch(ARGV[16], '%S+') do redis.call('HINCRBY', KEYS[12], field, 1) end
@@ -53,8 +54,6 @@ if ARGV[13] == '1' then
   redis.call('SET', KEYS[9], ARGV[1], 'EX', redis.call('TTL', KEYS[1]))
 end
 if ARGV[12] ~= '' then
-  for _, key in ipairs({KEYS[1], KEYS[11], KEYS[9]}) do
-    redis.call('EXPIRE', key, ARGV[12])
-  end
+  for _, key in ipairs({KEYS[1], KEYS[11], KEYS[9]}) do redis.call('EXPIRE', key, ARGV[12]) end
 end
 return {'written'}
