@@ -3,12 +3,14 @@
 Here, and only here, `telephony` is given the token store and the gates that `storage` keeps.
 """
 
+import asyncio
 import hashlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -93,6 +95,18 @@ class FrontEnd:
     backend: Backend
     metrics: ProcessMetrics
     hears: Hears
+
+
+@asynccontextmanager
+async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs `work` beside the block, until the end of the block."""
+    running = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
 
 
 @asynccontextmanager
@@ -204,7 +218,7 @@ async def upstream(
         user_agent=f"RingOutOrchestrator/{__version__}",
         observer=observer or Unobserved(),
     )
-    async with book.kept_fresh(), fleet:
+    async with in_background(book.keep_fresh()), fleet:
         yield Upstream(fleet, budget, book)
 
 

@@ -16,6 +16,7 @@ import structlog
 from orchestrator import __version__
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import StorageUnavailable
+from orchestrator.runtime import in_background
 from orchestrator.storage.stats import Stats, Worker
 from workers import metrics
 
@@ -49,13 +50,10 @@ class Reporter:
     @asynccontextmanager
     async def reporting(self) -> AsyncIterator[None]:
         """Reports every five seconds until the end of the block, then says farewell."""
-        running = asyncio.create_task(self._run())
         try:
-            yield
+            async with in_background(self._run()):
+                yield
         finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
             with suppress(StorageUnavailable, TimeoutError):
                 async with asyncio.timeout(_FAREWELL_S):
                     await self._stats.farewell(self._worker.id)

@@ -5,6 +5,7 @@ paid for until a window after its answer, so whatever RingCentral counts is coun
 longer. A 429 closes a gate to every process: each request inside a penalty starts it anew.
 """
 
+import asyncio
 from uuid import uuid4
 
 from orchestrator.domain.budget import Heard, Limit, Payer, Payment, Rules, Scope
@@ -76,12 +77,14 @@ class RedisBudget:
     async def passable(self, payer: Payer) -> None:
         """Returns where the gates above the groups are open, which every request passes, paid or
         not; UpstreamGated where one is closed."""
-        seconds, micros = await self._commands.execute("TIME")
+        (seconds, micros), *until = await asyncio.gather(
+            self._commands.execute("TIME"),
+            *(self._commands.execute("HGET", gate, "until") for gate in gates(payer, "")[1:]),
+        )
         now = 1000 * int(seconds) + int(micros) // 1000
-        for gate in gates(payer, "")[1:]:
-            left = int(await self._commands.execute("HGET", gate, "until") or 0) - now
-            if left > 0:
-                raise UpstreamGated("RingCentral's rate limit is spent.", left / 1000)
+        left = max(int(end or 0) for end in until) - now
+        if left > 0:
+            raise UpstreamGated("RingCentral's rate limit is spent.", left / 1000)
 
     async def settle(self, payment: Payment, heard: Heard) -> None:
         """Tells what came of a request that was sent."""

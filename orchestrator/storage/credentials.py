@@ -7,8 +7,7 @@ process reads them again when the version is another: every change makes one.
 import asyncio
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -199,18 +198,8 @@ class CredentialBook:
         )
         self._version = version
 
-    @asynccontextmanager
-    async def kept_fresh(self) -> AsyncIterator[None]:
-        """Refreshes every second until the end of the block."""
-        running = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
-
-    async def _run(self) -> None:
+    async def keep_fresh(self) -> None:
+        """Refreshes every second, for ever."""
         while True:
             with suppress(StorageUnavailable):
                 await self.refresh()

@@ -56,6 +56,7 @@ class Stats:
         """Counts everything anew."""
         seconds, micros = await self._commands.execute("TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
+        shut = int(await self._commands.execute("HGET", keys.HOUSE_GATE, "until") or 0) - now
         counting: list[Awaitable[Fields]] = [
             self._calls(),
             self._queue(now),
@@ -64,7 +65,7 @@ class Stats:
             self._workers(now),
             self._credentials(),
             self._feeds(),
-            *(self._bucket(*bucket, now) for bucket in await self._in_use(now)),
+            *(self._bucket(*bucket, now, shut) for bucket in await self._in_use(now)),
         ]
         counted = await asyncio.gather(*counting)
         items = [part for fields in counted for item in fields.items() for part in item]
@@ -160,13 +161,12 @@ class Stats:
         pairs = (member.decode().partition(" ") for member in members)
         return sorted((credential, group) for credential, _, group in pairs)
 
-    async def _bucket(self, credential: str, group: str, now: int) -> Fields:
-        closed_ms, for_all, allowance = await asyncio.gather(
+    async def _bucket(self, credential: str, group: str, now: int, shut: int) -> Fields:
+        closed_ms, allowance = await asyncio.gather(
             self._commands.execute("PTTL", keys.gate(credential, group)),
-            self._commands.execute("HGET", keys.HOUSE_GATE, "until"),
             self._commands.execute("HMGET", keys.allowance(credential, group), "limit", "window"),
         )
-        closed_ms = max(closed_ms, int(for_all or 0) - now)
+        closed_ms = max(closed_ms, shut)
         name = f"{credential}_{group}"
         fields: dict[str, int | float] = {f"gate_{name}_seconds": max(0, closed_ms) / 1000}
         if allowance[0] is not None:

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -13,7 +12,7 @@ from orchestrator.domain.budget import Heard, Limit, Penalty, Rate
 from orchestrator.domain.errors import RingOutError, UpstreamGated, UpstreamUnavailable
 from orchestrator.storage import keys
 from orchestrator.storage.budget import RedisBudget
-from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.telephony.answers import Placed
 from orchestrator.telephony.auth import JwtTokens, StaticToken
 from orchestrator.telephony.client import RingCentral
@@ -44,19 +43,6 @@ from tests.integration.telephony.world import (
     odd_server,
     reply,
 )
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-def budget(redis: Redis) -> RedisBudget:
-    return RedisBudget(Commands(redis, WORKER), OPEN_HANDED)
-
 
 # The window
 

@@ -1,7 +1,6 @@
 """Credentials that are added while the house runs: sealed, known to all, and taken away again."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -9,10 +8,10 @@ from redis.asyncio import Redis
 from orchestrator.domain.budget import Payer
 from orchestrator.domain.credentials import Credential
 from orchestrator.domain.errors import UpstreamRefused
-from orchestrator.runtime import now
+from orchestrator.runtime import in_background, now
 from orchestrator.storage import keys
 from orchestrator.storage.budget import RedisBudget
-from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.credentials import (
     CredentialBook,
     CredentialSeal,
@@ -25,13 +24,6 @@ from tests.harness.twice import SentTwice
 from tests.harness.waiting import wait_until
 
 KEY = "k" * 32
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
@@ -169,7 +161,7 @@ async def test_a_refusal_is_shown_until_the_credential_is_another(
 
 async def test_a_process_knows_what_another_added_within_a_moment(store: CredentialStore) -> None:
     book = CredentialBook((one("default", "~", "~"),), store)
-    async with book.kept_fresh():
+    async with in_background(book.keep_fresh()):
         await store.put(one("desk"), now())
         await wait_until(lambda: book.named("desk"), seconds=10)
         await store.put(one("desk", jwt="hush-new"), now())

@@ -1,7 +1,5 @@
 """The evidence in Redis: bounded, kept as long as its call, and counted once however it is sent."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from redis.asyncio import Redis
 
@@ -11,7 +9,7 @@ from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
 from orchestrator.storage import keys
 from orchestrator.storage.calls import CallStore, StoreOptions
-from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.evidence import EvidenceBook
 from tests.harness.twice import SentTwice
 
@@ -20,13 +18,6 @@ SEEN = Statement(1_700_000_000_123, Source.PRESENCE, 7_000, 2, 1, "", "s-1", Tol
 
 def failed(since: int) -> Statement:
     return Statement(1_700_000_000_000 + since, Source.CALL_LOG, since, fault="HTTP-503")
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture(params=[Commands, SentTwice], ids=["once", "twice"])

@@ -1,13 +1,11 @@
 """Who listens, and how a feed stands, on a real server."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from redis.asyncio import Redis
 
 from orchestrator.runtime import now
 from orchestrator.storage import keys, notice_keys
-from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.feeds import Feeds, FeedState, Standing
 from orchestrator.storage.notices import NoticeBook
 from orchestrator.storage.stats import Stats, Worker
@@ -15,13 +13,6 @@ from tests.harness.twice import SentTwice
 
 SPAN_MS = 65_000
 FIELDS = {"transport": "websocket", "detail": ""}
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture(params=[Commands, SentTwice], ids=["sent once", "sent twice"])

@@ -1,7 +1,6 @@
 """Notices on a real server: whose they are, and that the look that they make due is made."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from orchestrator.runtime import now
 from orchestrator.service.hearing import Heard, Hearing
 from orchestrator.storage import keys
 from orchestrator.storage.calls import CallStore, StoreOptions
-from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.looks import Due, Looks
 from orchestrator.storage.notices import NoticeBook
 from orchestrator.storage.pairs import Pairs
@@ -86,13 +85,6 @@ class House:
 
     async def are_due(self) -> list[str]:
         return sorted(one.record.call.id for one in (await self.due()).claimed)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture(params=[Commands, SentTwice], ids=["sent once", "sent twice"])

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from orchestrator.runtime import now
 from orchestrator.storage import keys
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
-from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.lanes import Lanes, Waiting
 from tests.harness.twice import SentTwice
 from tests.harness.waiting import wait_until
@@ -88,13 +87,6 @@ class Street:
         for call in waiting:
             await self.redis.zadd(keys.QUEUE, {keys.job_id("place", call.id): later})
         return later
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

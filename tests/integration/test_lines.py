@@ -1,6 +1,5 @@
 """Phones that only one call has at a time, and the cap of an account, on a real server."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
 from orchestrator.storage import keys
 from orchestrator.storage.calls import CallStore, StoreOptions
-from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.lines import LineRules, Lines
 from tests.harness.twice import SentTwice
 
@@ -53,13 +52,6 @@ class Exchange:
 
     async def ends(self, call: Call) -> None:
         await self.store.change(call.id, lambda one: calls.ended(one, now(), Outcome.COMPLETED))
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """Penalties on a real server: a closed gate is closed to all, and one request tries it first."""
 
-from collections.abc import AsyncIterator
+from contextlib import nullcontext
 
 import pytest
 from redis.asyncio import Redis
 
 from orchestrator.domain.budget import Heard, Limit, Payer, Payment, Penalty, Scope
+from orchestrator.domain.errors import UpstreamGated
 from orchestrator.storage import keys
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.connection import WORKER, Commands, connect
@@ -24,19 +25,6 @@ from tests.harness.budgets import (
 )
 from tests.harness.twice import SentTwice
 from tests.harness.waiting import wait_until
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-def budget(redis: Redis) -> RedisBudget:
-    return RedisBudget(Commands(redis, WORKER), OPEN_HANDED)
-
 
 WHO = {
     "bucket": (ME, "heavy"),
@@ -264,3 +252,16 @@ async def test_a_login_that_is_answered_ends_the_canary(budget: RedisBudget, red
     for _ in range(2):
         await budget.spend(app, "auth")
     assert 50 < await refusal(budget, app, "auth") <= 60, "and four a minute is the limit"
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_shut"), [(Scope.BUCKET, False), (Scope.ACCOUNT, True), (Scope.HOUSE, True)]
+)
+async def test_what_no_group_counts_heeds_the_gates_above_the_groups(
+    budget: RedisBudget, scope: Scope, *, is_shut: bool
+) -> None:
+    refused = await budget.spend(ME, "heavy")
+    await budget.settle(refused, Heard(penalty=Penalty(30, scope)))
+    shut = pytest.raises(UpstreamGated) if is_shut else nullcontext()
+    with shut:
+        await budget.passable(ME)

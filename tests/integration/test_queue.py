@@ -38,13 +38,6 @@ class Seen:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
 async def start(redis: Redis, redis_url: str) -> AsyncIterator[Callable[[Work], WokenWorker]]:
     running: list[tuple[WokenWorker, Wake, list[asyncio.Task[None]]]] = []
     listener = connect(redis_url, replace(WORKER, answer=60.0))

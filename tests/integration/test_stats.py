@@ -1,7 +1,6 @@
 """How the house stands: counted from Redis by size and score, exact where it is a total."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -17,7 +16,7 @@ from orchestrator.runtime import now
 from orchestrator.storage import delivery_keys, keys
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
-from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.house_book import STATS_FIELDS, TOTALS_FIELDS
 from orchestrator.storage.stats import Stats, Worker
 from tests.harness.twice import SentTwice
@@ -25,13 +24,6 @@ from tests.harness.waiting import wait_until
 
 BUSY = Reading("InProgress", "Success", "Busy")
 ME = Worker("worker_1", "host:1", "1.2.3", 1_700_000_000_000)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture(params=[Commands, SentTwice], ids=["once", "twice"])

@@ -1,7 +1,6 @@
 """Calls in a real Redis: each write whole, once, and only on what it was decided on."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -33,13 +32,6 @@ from orchestrator.storage.listing import CallList, Wanted
 from orchestrator.storage.looks import Looks
 
 REQUEST = {"to": {"phoneNumber": "+16505550123"}}
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url, WORKER)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
