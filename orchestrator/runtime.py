@@ -20,10 +20,12 @@ from orchestrator.domain.budget import Rate, Rules
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.jobs import Job, Kind, follow_ups
 from orchestrator.metrics import ProcessMetrics
-from orchestrator.service.calls import CallService, ServiceOptions
+from orchestrator.service.accepting import Accepting, ServiceOptions
+from orchestrator.service.calls import CallService
 from orchestrator.service.checkup.preflight import Preflight, Ways
 from orchestrator.service.hearing import Hearing
 from orchestrator.service.webhooks import WebhookService
+from orchestrator.service.whom import Whom
 from orchestrator.settings import Settings, configured_credentials
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
@@ -271,6 +273,7 @@ async def front_end(settings: Settings) -> AsyncIterator[FrontEnd]:
         preflight(settings, parts.commands, metrics),
     ):
         feed = Feed(parts.blocking)
+        options = ServiceOptions(base_url=settings.base_url, callbacks=_callbacks(settings))
         service = CallService(
             store=parts.store,
             listing=CallList(parts.commands),
@@ -280,7 +283,7 @@ async def front_end(settings: Settings) -> AsyncIterator[FrontEnd]:
             payers=source.book,
             lanes=Lanes(parts.commands, source.budget),
             clock=now,
-            options=ServiceOptions(base_url=settings.base_url, callbacks=_callbacks(settings)),
+            accepting=Accepting(parts.store, source.book, Whom(), now, options),
         )
         try:
             hears = _hears(settings, parts, source.book)

@@ -68,7 +68,7 @@ class Call:
     The last group is ours and never shown: `fence` is the token of the worker that holds the
     right to ask RingCentral, empty when nobody does; `credential` names whom RingCentral is asked
     as; `hung_up_at` is when RingCentral agreed to end its telephony session, `read_at` when its
-    status was last read, `sighting` what presence last said of it.
+    status was last read, `sighting` what presence last said of it, `owner` whose call it is.
     """
 
     id: str
@@ -104,6 +104,7 @@ class Call:
     credential: str = "default"
     read_at: int | None = None
     sighting: str = ""
+    owner: str = ""
 
     @property
     def is_over(self) -> bool:

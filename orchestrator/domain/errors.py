@@ -45,6 +45,37 @@ class MalformedRequest(RingOutError):
         self.field = field
 
 
+class Unauthenticated(RingOutError):
+    """No credentials, or none that are valid: which of the two, and why, is not told."""
+
+    code = "unauthenticated"
+
+
+class InsufficientScope(RingOutError):
+    """Who asks is known, and has not the right that this needs: `scope`."""
+
+    code = "insufficient_scope"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This needs the scope {scope}, which the credentials do not have.")
+        self.scope = scope
+
+
+class RefusedByPolicy(RingOutError):
+    """A rule of this house forbids the call; nothing was written down and nobody is rung.
+
+    `policy` is the rule's stable name, such as `destination.region`; `field` the dotted path of
+    what it is about, where it is about one.
+    """
+
+    code = "refused_by_policy"
+
+    def __init__(self, policy: str, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.policy = policy
+        self.field = field
+
+
 class CallNotFound(RingOutError):
     """No call has this id, here or (where it was asked) at RingCentral."""
 
@@ -93,6 +124,23 @@ class Retryable(RingOutError):
     def __init__(self, detail: str, retry_after: float) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class TooManyFailures(Retryable):
+    """Too many attempts to prove who asks have failed, from the same address."""
+
+    code = "too_many_failures"
+
+
+class VelocityExceeded(Retryable):
+    """As many calls as may be were accepted lately: `policy` names the rule, such as
+    `velocity.callee`. Nothing was written down."""
+
+    code = "velocity_exceeded"
+
+    def __init__(self, policy: str, detail: str, retry_after: float) -> None:
+        super().__init__(detail, retry_after)
+        self.policy = policy
 
 
 class StorageUnavailable(Retryable):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import RequestStateSecurity
+from mcp.server.mcpserver import Context, RequestStateSecurity
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.subscriptions import InMemorySubscriptionBus, SubscriptionBus
 from mcp.server.transport_security import TransportSecuritySettings
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from orchestrator import __version__
 from orchestrator.domain.errors import CallNotFound, InvalidRequest, RingOutError
 from orchestrator.mcp.arguments import CallArguments, understood
+from orchestrator.mcp.asker import Asked, asker_of
 from orchestrator.mcp.metrics import Metrics
 from orchestrator.mcp.progress import Progress
 from orchestrator.mcp.replies import said
@@ -120,7 +121,7 @@ def endpoint(
     mcp.session_manager.app.add_request_handler(
         "subscriptions/listen", SubscriptionsListenRequestParams, subscriptions
     )
-    return Endpoint(PostOnly(app) if stateless else app, subscriptions)
+    return Endpoint(Asked(PostOnly(app) if stateless else app), subscriptions)
 
 
 def _state_security(settings: Settings) -> RequestStateSecurity:
@@ -130,10 +131,10 @@ def _state_security(settings: Settings) -> RequestStateSecurity:
 
 
 def _add_resource(mcp: MCPServer[Any], service: CallService) -> None:
-    async def call(call_id: str) -> str:
+    async def call(call_id: str, context: Context) -> str:
         try:
             wanted = understood(CallArguments, {"ringoutId": call_id})
-            glance = await service.read("~", "~", wanted.ringout_id)
+            glance = await service.read(asker_of(context), "~", "~", wanted.ringout_id)
         except (CallNotFound, InvalidRequest) as error:
             raise ResourceNotFoundError("There is no such call.") from error
         except RingOutError as error:

@@ -53,7 +53,7 @@ class Progress:
                         reached = sequence
 
     async def _present(self, call: Snapshot) -> Snapshot:
-        return await self.service.known(call.account_id, call.extension_id, call.id)
+        return await self.service.latest(call)
 
 
 def _sentences(items: Sequence[Told]) -> list[tuple[float, str]]:

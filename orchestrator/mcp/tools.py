@@ -15,6 +15,7 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ConfigDict
 
+from orchestrator.domain.access import Principal
 from orchestrator.domain.errors import RingOutError
 from orchestrator.mcp import replies
 from orchestrator.mcp.arguments import (
@@ -25,6 +26,7 @@ from orchestrator.mcp.arguments import (
     input_schema,
     understood,
 )
+from orchestrator.mcp.asker import asker_of
 from orchestrator.mcp.metrics import Metrics
 from orchestrator.mcp.progress import Progress, Report
 from orchestrator.service import CallDocument, CallService
@@ -81,22 +83,23 @@ class CallTools:
 
     service: CallService
 
-    async def make(self, wanted: MakeArguments) -> Snapshot:
+    async def make(self, asker: Principal, wanted: MakeArguments) -> Snapshot:
         """Accepts the call."""
         accepted = await self.service.accept(
-            wanted.account_id, wanted.extension_id, wanted.body, wanted.idempotency_key
+            asker, wanted.account_id, wanted.extension_id, wanted.body, wanted.idempotency_key
         )
         return accepted.snapshot
 
-    async def status(self, wanted: CallArguments) -> Snapshot:
+    async def status(self, asker: Principal, wanted: CallArguments) -> Snapshot:
         """Reads the call."""
-        glance = await self.service.read(wanted.account_id, wanted.extension_id, wanted.ringout_id)
+        where = (wanted.account_id, wanted.extension_id, wanted.ringout_id)
+        glance = await self.service.read(asker, *where)
         return glance.snapshot
 
-    async def cancel(self, wanted: CallArguments) -> Snapshot:
+    async def cancel(self, asker: Principal, wanted: CallArguments) -> Snapshot:
         """Cancels the call, or asks for it."""
         cancelled = await self.service.cancel(
-            wanted.account_id, wanted.extension_id, wanted.ringout_id
+            asker, wanted.account_id, wanted.extension_id, wanted.ringout_id
         )
         return cancelled.snapshot
 
@@ -149,14 +152,14 @@ def _tool(
 def _answering(
     name: str,
     model: type[ArgumentsT],
-    act: Callable[[ArgumentsT], Awaitable[Snapshot]],
+    act: Callable[[Principal, ArgumentsT], Awaitable[Snapshot]],
     metrics: Metrics,
     progress: Progress | None = None,
 ) -> Run:
     async def run(sent: dict[str, Any], context: Context[Any]) -> CallToolResult:
         with metrics.observed(name) as observation:
             try:
-                call = await act(understood(model, sent))
+                call = await act(asker_of(context), understood(model, sent))
                 if progress is not None and (report := _report(context)) is not None:
                     call = await progress.ended(call, report)
                 answer = replies.shown(call)

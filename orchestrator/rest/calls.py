@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from orchestrator.domain.access import Principal
 from orchestrator.domain.errors import (
     CallWithdrawn,
     StorageUnavailable,
@@ -17,11 +18,13 @@ from orchestrator.domain.errors import (
 from orchestrator.domain.words import State
 from orchestrator.rest import headers as asked
 from orchestrator.rest.answers import STORED, call_answer, tag, tag_of
+from orchestrator.rest.asker import asker_of
 from orchestrator.rest.bodies import json_body
 from orchestrator.rest.problems import SAFE, problem_of
 from orchestrator.rest.spellings import Spelling
 from orchestrator.rest.waits import Waits
-from orchestrator.service.calls import OUR_PREFIX, CallService, Glance
+from orchestrator.service.accepting import OUR_PREFIX
+from orchestrator.service.calls import CallService, Glance
 from orchestrator.service.models import parsed
 from orchestrator.storage.records import Snapshot
 
@@ -44,7 +47,7 @@ class CallRoutes:
         preferences = asked.preferences(request.headers)
         key = asked.idempotency_key(request.headers)
         wish = parsed(await json_body(request))
-        accepted = await self.service.accept(account, extension, wish, key)
+        accepted = await self.service.accept(asker_of(request), account, extension, wish, key)
         call = accepted.snapshot
         told = {"Location": self.spelling.location(account, extension, call.id)}
         if accepted.replayed:
@@ -61,10 +64,11 @@ class CallRoutes:
         known = asked.none_match(request.headers)
         wait = asked.preferences(request.headers).wait
         oldest = asked.oldest(request.headers)
-        glance = await self.service.read(account, extension, ringout_id)
+        asker = asker_of(request)
+        glance = await self.service.read(asker, account, extension, ringout_id)
         status = "ringout; fwd=miss" if glance.live else _HIT
         if oldest is not None and not glance.live and self._is_too_old(glance, oldest):
-            glance, status = await self._fresh(glance, account, extension)
+            glance, status = await self._fresh(asker, glance, account, extension)
         call = glance.snapshot
         told = {"Cache-Control": STORED, "Cache-Status": status}
         if known is not None and wait is not None and call.id.startswith(OUR_PREFIX):
@@ -80,7 +84,7 @@ class CallRoutes:
         """202 with the call whose cancel is written down; 204 where it was over already."""
         account, extension, ringout_id = self.spelling.ids(request)
         wait = asked.preferences(request.headers).wait
-        cancelled = await self.service.cancel(account, extension, ringout_id)
+        cancelled = await self.service.cancel(asker_of(request), account, extension, ringout_id)
         if cancelled.was_over:
             return web.Response(status=204, headers=SAFE)
         call = cancelled.snapshot
@@ -99,11 +103,13 @@ class CallRoutes:
     def _age(self, call: Snapshot) -> int:
         return max(0, self.service.clock() - (call.observed_at or call.accepted_at)) // 1000
 
-    async def _fresh(self, cached: Glance, account: str, extension: str) -> tuple[Glance, str]:
+    async def _fresh(
+        self, asker: Principal, cached: Glance, account: str, extension: str
+    ) -> tuple[Glance, str]:
         """The call as RingCentral tells it now; as it is known here where RingCentral is away."""
         call_id = cached.snapshot.id
         try:
-            glance = await self.service.read(account, extension, call_id, fresh=True)
+            glance = await self.service.read(asker, account, extension, call_id, fresh=True)
         except UpstreamUnavailable as error:
             return cached, f"{_HIT}; detail={error.code}"
         except UpstreamFailed as error:
@@ -127,10 +133,9 @@ class CallRoutes:
     async def _present(self, call: Snapshot) -> Snapshot:
         """The call as it is now, or as it was known last where Redis is away."""
         try:
-            glance = await self.service.read(call.account_id, call.extension_id, call.id)
+            return await self.service.latest(call)
         except StorageUnavailable:
             return call
-        return glance.snapshot
 
     async def _differing(self, call: Snapshot, known: frozenset[str], seconds: int) -> Snapshot:
         async def differs() -> Snapshot:

@@ -14,6 +14,7 @@ from orchestrator.domain.errors import CallNotFound, FieldError, InvalidRequest
 from orchestrator.domain.verdicts import Source, Told
 from orchestrator.domain.words import State
 from orchestrator.rest.answers import json_answer
+from orchestrator.rest.asker import asker_of
 from orchestrator.service.calls import CallService
 from orchestrator.service.models import RingOutId, StatusDocument
 from orchestrator.storage.events import Entry
@@ -157,7 +158,7 @@ class ConsoleRoutes:
 
     async def read_timeline(self, request: web.Request) -> web.Response:
         """The events of a call."""
-        call = (await self.service.read("~", "~", _call_id(request))).snapshot
+        call = (await self.service.read(asker_of(request), "~", "~", _call_id(request))).snapshot
         timeline = await self.timelines.of(call)
         events = [_event(entry) for entry in timeline.events]
         evidence = [Evidence.model_validate(as_document(one)) for one in timeline.evidence]

@@ -8,6 +8,7 @@ from functools import partial
 from aiohttp import web
 
 from orchestrator.domain.words import State
+from orchestrator.rest.asker import asker_of
 from orchestrator.rest.event_query import event_query, one_query, since
 from orchestrator.rest.problems import SAFE, problem
 from orchestrator.rest.spellings import Spelling
@@ -55,8 +56,9 @@ class EventRoutes:
         knows: then it does not come back."""
         account, extension, ringout_id = spelling.ids(request)
         start = since(request, one_query(request))
-        call = await self.service.known(account, extension, ringout_id)
-        find = partial(self.service.known, account, extension, call.id)
+        asker = asker_of(request)
+        call = await self.service.known(asker, account, extension, ringout_id)
+        find = partial(self.service.known, asker, account, extension, call.id)
         with self.streams.seat(request) as is_free:
             if (refusal := self._refusal(is_free=is_free)) is not None:
                 return refusal

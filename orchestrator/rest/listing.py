@@ -20,6 +20,7 @@ from orchestrator.domain.clock import from_rfc3339
 from orchestrator.domain.errors import FieldError, InvalidRequest
 from orchestrator.domain.words import State
 from orchestrator.rest.answers import json_answer
+from orchestrator.rest.asker import asker_of
 from orchestrator.service.calls import CallService
 from orchestrator.service.models import CallDocument, PathId, field_errors
 from orchestrator.storage.listing import Page, Wanted
@@ -111,7 +112,9 @@ class ListRoute:
         """The newest calls that are wanted, and a `Link` to the next page."""
         query = _query(request)
         try:
-            page = await self.service.page(query.wanted(), query.limit, query.cursor)
+            page = await self.service.page(
+                asker_of(request), query.wanted(), query.limit, query.cursor
+            )
         except ValueError:
             raise InvalidRequest(
                 (FieldError("cursor", "must be `next` of an earlier page, as it was given"),)

@@ -5,7 +5,9 @@ import time
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.errors import RingOutError
+from orchestrator.rest.asker import ASKER
 from orchestrator.rest.metrics import UNMATCHED, Metrics
 from orchestrator.rest.problems import SAFE, allow, problem_of, problem_of_http
 from orchestrator.rest.waits import Waits
@@ -37,6 +39,7 @@ def around(metrics: Metrics, waits: Waits) -> Middleware:
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
+        request[ASKER] = HOUSE
         return await handler(request)
     except RingOutError as error:
         return problem_of(error)

@@ -53,6 +53,9 @@ class Problem(BaseModel):
         alias="errorCode",
         description="RingCentral's own code, where RingCentral has spoken.",
     )
+    policy: str | None = Field(
+        default=None, description="The rule of this house that refused, such as `velocity.callee`."
+    )
     instance: str | None = Field(default=None, description="The call that this is about.")
     errors: list[InvalidField] | None = Field(
         default=None, description="Each field that was not understood."
@@ -75,6 +78,33 @@ KINDS: Mapping[str, Kind] = {
         ("400",),
     ),
     "not_found": Kind("No such page", "Nothing is served at this path.", ("404",)),
+    "unauthenticated": Kind(
+        "Unauthenticated",
+        "There are no credentials, or none that are valid. `WWW-Authenticate` says what is taken.",
+        ("401",),
+    ),
+    "insufficient_scope": Kind(
+        "Insufficient scope",
+        "The credentials are valid and do not have the scope that `detail` names.",
+        ("403",),
+    ),
+    "too_many_failures": Kind(
+        "Too many failed attempts",
+        "Too many attempts to authenticate from this address have failed. Ask again after "
+        "`Retry-After`.",
+        ("429",),
+    ),
+    "refused_by_policy": Kind(
+        "Refused by a policy",
+        "A rule of this house, named in `policy`, forbids the call. Nothing was done.",
+        ("422",),
+    ),
+    "velocity_exceeded": Kind(
+        "Too many calls",
+        "As many calls as may be were accepted lately, by the rule named in `policy`. Nothing was "
+        "done. `Retry-After` and `RateLimit` say when there is room again.",
+        ("429",),
+    ),
     "call_not_found": Kind(
         "No such call", "Neither this service nor RingCentral knows a call by this id.", ("404",)
     ),
@@ -198,6 +228,11 @@ def problem(
 
 _STATUS: Mapping[type[errors.RingOutError], int] = {
     errors.MalformedRequest: 400,
+    errors.Unauthenticated: 401,
+    errors.InsufficientScope: 403,
+    errors.RefusedByPolicy: 422,
+    errors.TooManyFailures: 429,
+    errors.VelocityExceeded: 429,
     errors.CallNotFound: 404,
     errors.UpstreamGone: 404,
     errors.CallWithdrawn: 409,
@@ -218,7 +253,11 @@ def problem_of(error: errors.RingOutError, members: Mapping[str, str] = _NOTHING
         return _invalid(error.errors)
     if isinstance(error, errors.UpstreamRefused):
         members = {**members, "errorCode": error.error_code}
-    named = error.field if isinstance(error, errors.MalformedRequest) else None
+    if isinstance(error, errors.RefusedByPolicy | errors.VelocityExceeded):
+        members = {**members, "policy": error.policy}
+    named = None
+    if isinstance(error, errors.MalformedRequest | errors.RefusedByPolicy):
+        named = error.field
     return problem(
         _status_of(error),
         error.code,

@@ -6,8 +6,6 @@ client insists.
 """
 
 import asyncio
-import hashlib
-import hmac
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,18 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from zlib import crc32
 
-from uuid_utils import uuid7
-
-from orchestrator.delivery.targets import Targets, checked_url
 from orchestrator.domain import calls
-from orchestrator.domain.budget import Payer
-from orchestrator.domain.calls import Call, Endpoint
+from orchestrator.domain.access import Principal, Scope
+from orchestrator.domain.calls import Call
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import (
     CallNotFound,
     CallWithdrawn,
-    FieldError,
-    InvalidRequest,
     StorageUnavailable,
     UpstreamGated,
     UpstreamGone,
@@ -34,15 +27,15 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.status import Reading, verdict
 from orchestrator.domain.words import Outcome, State
+from orchestrator.service.accepting import OUR_PREFIX, Accepted, Accepting, Payers, new_id
 from orchestrator.service.models import RingOutRequest
-from orchestrator.storage.calls import CallStore, Idempotency, asked
+from orchestrator.storage.calls import CallStore
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
 from orchestrator.storage.lanes import Lanes
 from orchestrator.storage.listing import CallList, Page, Wanted
 from orchestrator.storage.records import Snapshot, waiting_snapshot
 
-OUR_PREFIX = "call_"
 _UNANSWERED = (State.QUEUED, State.PLACING, State.UNCONFIRMED)
 
 
@@ -54,36 +47,6 @@ class StatusSource(Protocol):
     """
 
     async def status(self, account: str, extension: str, ringout_id: str) -> Reading: ...
-
-
-class Payers(Protocol):
-    """Whom RingCentral is asked as."""
-
-    async def payer(self, account: str, extension: str) -> Payer:
-        """Who asks about an extension; UpstreamRefused (`no_credential`) where nobody does."""
-        ...
-
-    def payer_named(self, name: str) -> Payer:
-        """Who asks by a credential's name, whether it is still there or not."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceOptions:
-    """`base_url` begins the `uri` of every call; `accept_patience` is milliseconds; `callbacks`
-    says where a call's `callbackUrl` may lead, None where there can be none."""
-
-    base_url: str
-    accept_patience: int = 1_300
-    callbacks: Targets | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A call written down; `replayed` where an earlier request with its key had made it."""
-
-    snapshot: Snapshot
-    replayed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,34 +77,22 @@ class CallService:
     payers: Payers
     lanes: Lanes
     clock: Clock
-    options: ServiceOptions
+    accepting: Accepting
 
     async def accept(
         self,
+        asker: Principal,
         account: str,
         extension: str,
         request: RingOutRequest,
         idempotency_key: str | None = None,
     ) -> Accepted:
-        """Writes a call down and wakes a worker; IdempotencyKeyReused where the key was used
-        for another request."""
-        self._check_callback(request.callback_url)
-        payer = await self.payers.payer(account, extension)
-        call = replace(self._new(account, extension, request), credential=payer.credential)
-        named = None
-        if idempotency_key is not None:
-            named = Idempotency(
-                idempotency_key, _fingerprint(idempotency_key, account, extension, request)
-            )
-        accepted = await self.store.accept(
-            call,
-            asked(request.for_ringcentral(), request.callback_url),
-            named,
-            self.options.accept_patience,
-        )
-        if accepted.snapshot is not None:
-            return Accepted(accepted.snapshot, replayed=False)
-        return Accepted(await self._present(accepted.call_id), replayed=True)
+        """Writes a call down and wakes a worker.
+
+        InsufficientScope, RefusedByPolicy or VelocityExceeded where the call may not be made;
+        IdempotencyKeyReused where the key was used for another request.
+        """
+        return await self.accepting.accept(asker, account, extension, request, idempotency_key)
 
     async def answered(self, snapshot: Snapshot, seconds: float) -> Snapshot:
         """The call once RingCentral has answered the POST, or as it is after `seconds`.
@@ -155,33 +106,48 @@ class CallService:
         return snapshot
 
     async def read(
-        self, account: str, extension: str, ringout_id: str, *, fresh: bool = False
+        self,
+        asker: Principal,
+        account: str,
+        extension: str,
+        ringout_id: str,
+        *,
+        fresh: bool = False,
     ) -> Glance:
-        """The call by our id or RingCentral's; CallNotFound where neither knows it.
+        """The call by our id or RingCentral's; CallNotFound where neither knows it, and for a call
+        that is not the asker's.
 
         With `fresh`, and for an id that is not known here, RingCentral is asked (once for
-        everyone who asks at the same time); then its errors come through.
+        everyone who asks at the same time); then its errors come through. A ring-out that was not
+        made here is nobody's: only who runs the house may ask for it.
         """
+        asker.require(Scope.READ)
         call_id = await self._own_id(ringout_id)
         if call_id is None:
+            _check_foreign(asker)
             return Glance(await self._foreign(account, extension, ringout_id), live=True)
-        snapshot = await self._present(call_id)
-        _check_path(snapshot, account, extension)
+        snapshot = await self._seen(asker, account, extension, call_id)
         if snapshot.state is State.QUEUED:
             return Glance(await self._placed_in_lane(snapshot), live=False)
         if not fresh or not await self._looked_at(call_id):
             return Glance(snapshot, live=False)
         return Glance(await self._present(call_id), live=True)
 
-    async def known(self, account: str, extension: str, ringout_id: str) -> Snapshot:
-        """The call as it is written down here; CallNotFound where it is not, without a question
-        to RingCentral."""
+    async def known(
+        self, asker: Principal, account: str, extension: str, ringout_id: str
+    ) -> Snapshot:
+        """The call as it is written down here; CallNotFound where it is not, or not the asker's,
+        without a question to RingCentral."""
+        asker.require(Scope.READ)
         call_id = await self._own_id(ringout_id)
         if call_id is None:
             raise CallNotFound("There is no such call here.")
-        snapshot = await self._present(call_id)
-        _check_path(snapshot, account, extension)
-        return snapshot
+        return await self._seen(asker, account, extension, call_id)
+
+    async def latest(self, snapshot: Snapshot) -> Snapshot:
+        """The call as it is now, for who was shown it a moment ago; CallNotFound."""
+        now = await self._present(snapshot.id)
+        return await self._placed_in_lane(now) if now.state is State.QUEUED else now
 
     async def changed(self, snapshot: Snapshot, seconds: float) -> Snapshot:
         """The call once it differs from `snapshot`, or as it is after `seconds`."""
@@ -189,16 +155,21 @@ class CallService:
             return snapshot
         return await self._wait(snapshot, lambda now: now.sequence != snapshot.sequence, seconds)
 
-    async def cancel(self, account: str, extension: str, ringout_id: str) -> Cancelled:
+    async def cancel(
+        self, asker: Principal, account: str, extension: str, ringout_id: str
+    ) -> Cancelled:
         """Ends a call that is not placed yet, there and then; asks for the cancel of any other.
 
-        A ring-out that was not made here is looked up at RingCentral and followed from then on.
+        CallNotFound for a call that is not the asker's. A ring-out that was not made here is
+        looked up at RingCentral and followed from then on, for who runs the house.
         """
+        asker.require(Scope.CANCEL)
         call_id = await self._own_id(ringout_id)
         if call_id is None:
-            call_id = await self._adopt(account, extension, ringout_id)
+            _check_foreign(asker)
+            call_id = await self._adopt(asker, account, extension, ringout_id)
         else:
-            _check_path(await self._present(call_id), account, extension)
+            await self._seen(asker, account, extension, call_id)
         written = await self.store.change(call_id, lambda call: calls.cancelled(call, self.clock()))
         call = written.record.call
         if call.is_over and written.applied:
@@ -217,49 +188,24 @@ class CallService:
 
         return await self._wait(snapshot, is_settled, seconds)
 
-    async def page(self, wanted: Wanted, limit: int, cursor: str | None) -> Page:
-        """Calls, newest first; ValueError for a cursor that is not one of ours."""
+    async def page(self, asker: Principal, wanted: Wanted, limit: int, cursor: str | None) -> Page:
+        """The asker's calls, newest first; ValueError for a cursor that is not one of ours."""
+        asker.require(Scope.READ)
+        if Scope.OPS not in asker.scopes:
+            wanted = replace(wanted, owner=asker.owner)
         return await self.listing.page(wanted, limit, cursor)
-
-    def _check_callback(self, url: str | None) -> None:
-        if url is None:
-            return
-        targets = self.options.callbacks
-        if targets is None:
-            detail = "cannot be used here: the setting RINGOUT_CALLBACK_SECRET is needed"
-            raise InvalidRequest((FieldError("callbackUrl", detail),))
-        try:
-            checked_url(url, targets)
-        except ValueError as error:
-            raise InvalidRequest((FieldError("callbackUrl", str(error)),)) from None
-
-    def _new(self, account: str, extension: str, request: RingOutRequest) -> Call:
-        now = self.clock()
-        call_id = _new_id()
-        caller = request.from_
-        return Call(
-            id=call_id,
-            uri=self._uri(account, extension, call_id),
-            account_id=account,
-            extension_id=extension,
-            accepted_at=now,
-            expires_at=now + request.expires_in * 1000,
-            from_=Endpoint.shown(caller.phone_number, caller.forwarding_number_id)
-            if caller
-            else None,
-            to=Endpoint.shown(request.to.phone_number),
-            client_reference=request.client_reference,
-            has_callback=request.callback_url is not None,
-        )
-
-    def _uri(self, account: str, extension: str, call_id: str) -> str:
-        path = f"/v1/restapi/v1-0/account/{account}/extension/{extension}/ring-out/{call_id}"
-        return self.options.base_url + path
 
     async def _own_id(self, ringout_id: str) -> str | None:
         if ringout_id.startswith(OUR_PREFIX):
             return ringout_id
         return await self.store.by_ringout(ringout_id)
+
+    async def _seen(self, asker: Principal, account: str, extension: str, call_id: str) -> Snapshot:
+        snapshot = await self._present(call_id)
+        if not asker.sees(snapshot.owner):
+            raise CallNotFound("There is no such call.")
+        _check_path(snapshot, account, extension)
+        return snapshot
 
     async def _present(self, call_id: str) -> Snapshot:
         snapshot = await self.store.snapshot(call_id)
@@ -337,10 +283,10 @@ class CallService:
         words = repr(shown.status).encode()
         return replace(Snapshot.of(shown), sequence=crc32(words))
 
-    async def _adopt(self, account: str, extension: str, ringout_id: str) -> str:
+    async def _adopt(self, asker: Principal, account: str, extension: str, ringout_id: str) -> str:
         payer = await self.payers.payer(account, extension)
         found = await self._found_live(account, extension, ringout_id)
-        call = replace(found, credential=payer.credential)
+        call = replace(found, credential=payer.credential, owner=asker.owner)
         return (await self.store.accept(call, {})).call_id
 
     async def _found_live(self, account: str, extension: str, ringout_id: str) -> Call:
@@ -349,10 +295,10 @@ class CallService:
         except UpstreamGone as error:
             raise CallNotFound("There is no such call, here or at RingCentral.") from error
         now = self.clock()
-        call_id = _new_id()
+        call_id = new_id()
         call = Call(
             id=call_id,
-            uri=self._uri(account, extension, call_id),
+            uri=self.accepting.options.uri(account, extension, call_id),
             account_id=account,
             extension_id=extension,
             accepted_at=now,
@@ -367,18 +313,12 @@ class CallService:
         return replace(seen.call if seen else call, sequence=1, observed_at=now)
 
 
-def _new_id() -> str:
-    return f"{OUR_PREFIX}{uuid7().hex}"
+def _check_foreign(asker: Principal) -> None:
+    if Scope.OPS not in asker.scopes:
+        raise CallNotFound("There is no such call.")
 
 
 def _check_path(snapshot: Snapshot, account: str, extension: str) -> None:
     pairs = ((snapshot.account_id, account), (snapshot.extension_id, extension))
     if any("~" not in pair and pair[0] != pair[1] for pair in pairs):
         raise CallNotFound("There is no such call under this account and extension.")
-
-
-def _fingerprint(key: str, account: str, extension: str, request: RingOutRequest) -> str:
-    """Keyed by what Redis does not hold: a plain digest of two numbers can be tried out."""
-    content = [account, extension, request.model_dump(mode="json", by_alias=True)]
-    text = json.dumps(content, sort_keys=True).encode()
-    return hmac.new(key.encode(), text, hashlib.sha256).hexdigest()

@@ -6,14 +6,15 @@ The seed's and RingCentral's own names stand as they are; all others begin with 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from orchestrator.settings import checks
+from orchestrator.settings.rules import RuleSettings
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
-class Settings(BaseSettings):
+class Settings(RuleSettings):
     """What the processes are told by their environment. Times are seconds."""
 
     model_config = SettingsConfigDict(

@@ -104,10 +104,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """The client's name for its wish, and what the wish is, so that another is told apart."""
+    """The client's name for its wish, and what the wish is, so that another is told apart; two
+    owners may use the same name."""
 
     key: str
     fingerprint: str
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +345,7 @@ def _accept_keys(call: Call, job: JobEntry | None, idempotency: Idempotency | No
     return [
         keys.call(call.id),
         keys.request(call.id),
-        keys.idempotency(idempotency.key if idempotency else ""),
+        _named(idempotency),
         keys.CALLS,
         keys.state(call.state),
         keys.reference(call.client_reference or ""),
@@ -354,7 +356,14 @@ def _accept_keys(call: Call, job: JobEntry | None, idempotency: Idempotency | No
         keys.ringout(call.ringout_id or ""),
         keys.TOTALS,
         keys.lane(call.credential),
+        keys.owned(call.owner),
     ]
+
+
+def _named(idempotency: Idempotency | None) -> str:
+    if idempotency is None:
+        return keys.idempotency("", "")
+    return keys.idempotency(idempotency.key, idempotency.owner)
 
 
 def _change_keys(

@@ -9,26 +9,31 @@ import hashlib
 
 from orchestrator.domain.words import State
 from orchestrator.storage.budget_book import BUDGET_BOOK
+from orchestrator.storage.call_book import CALL_FIELDS, EVENT_FIELDS
 from orchestrator.storage.entries import Entry
 from orchestrator.storage.house_book import HOUSE_BOOK
 from orchestrator.storage.notice_book import NOTICE_BOOK
+from orchestrator.storage.rule_book import RULE_BOOK
 from orchestrator.storage.webhook_book import WEBHOOK_BOOK
 
 TAG = "{ringout}"
 PREFIX = f"ringout:v1:{TAG}:"
 
+AUDIT = f"{PREFIX}audit"
 BUCKETS = f"{PREFIX}buckets"
 CALLS = f"{PREFIX}calls"
 CREDENTIALS = f"{PREFIX}credentials"
 CREDENTIALS_VERSION = f"{PREFIX}credentials:version"
 EVENTS = f"{PREFIX}events"
 LOOKS = f"{PREFIX}looks"
+NUMBERS_KEY = f"{PREFIX}numbers-key"
 PARKED = f"{PREFIX}parked"
 PLACINGS = f"{PREFIX}placings"
 PREFLIGHT = f"{PREFIX}preflight"
 QUEUE = f"{PREFIX}queue"
 REPORTER = f"{PREFIX}reporter"
 STATS = f"{PREFIX}stats"
+SUPPRESSED = f"{PREFIX}suppressed"
 SWEEP = f"{PREFIX}sweep"
 TOTALS = f"{PREFIX}totals"
 WAKE = f"{PREFIX}wake"
@@ -59,9 +64,16 @@ def reference(client_reference: str) -> str:
     return f"{PREFIX}calls:reference:{_digest(client_reference)}"
 
 
-def idempotency(key: str) -> str:
-    """Which call an idempotency key made; the key itself may be a secret and is not stored."""
-    return f"{PREFIX}idempotency:{_digest(key)}"
+def idempotency(key: str, owner: str) -> str:
+    """Which call an idempotency key made for an owner; the key itself may be a secret and is not
+    stored."""
+    name = f"{owner}\n{key}" if owner else key
+    return f"{PREFIX}idempotency:{_digest(name)}"
+
+
+def owned(owner: str) -> str:
+    """The calls of one owner."""
+    return f"{PREFIX}calls:owner:{owner}"
 
 
 def ringout(ringout_id: str) -> str:
@@ -165,62 +177,6 @@ def in_progress(job_id: str) -> str:
     return f"arq:in-progress:{job_id}"
 
 
-CALL_FIELDS = (
-    ("state", "queued, placing, unconfirmed, ringing, connected or ended"),
-    ("outcome", "how it ended, empty before"),
-    ("reasonCode", "why, a stable code; empty where there is none"),
-    ("callStatus", "RingCentral's word for the call, untouched"),
-    ("callerStatus", "RingCentral's word for the caller's leg"),
-    ("calleeStatus", "RingCentral's word for the callee's leg"),
-    ("from", "the caller, masked; empty where an extension's default is used"),
-    ("to", "the callee, masked"),
-    ("clientReference", "as the client gave it"),
-    ("accountId", "as in the request's path"),
-    ("extensionId", "as in the request's path"),
-    ("ringoutId", "RingCentral's id behind `rc_`, so that no reader takes it for a number"),
-    ("sequence", "rises by one with every change"),
-    ("acceptedAt", "RFC 3339, UTC, milliseconds; so are the next four"),
-    ("placedAt", "when RingCentral was asked"),
-    ("connectedAt", "when both legs were seen answered"),
-    ("endedAt", "when the call was seen over"),
-    ("observedAt", "when RingCentral was last heard about it"),
-    ("cancelOutcome", "empty, `pending`, cancelled, too_late or unknown"),
-    ("document", "the call as JSON, as REST and MCP show it"),
-    ("private", "JSON, ours: no promise about its shape"),
-    ("revision", "rises with every write: what compare-and-set compares"),
-    ("told", "when RingCentral told of it last (ms), with `over` and `both` for what; or absent"),
-    ("change", "the last write's own id: a write that is sent twice counts once"),
-)
-
-EVENT_FIELDS = (
-    ("schema", "version of these fields"),
-    (
-        "type",
-        "call.<state>, or call.cancel_requested",
-    ),
-    ("call", "the call's id"),
-    ("sequence", "of the call: without gap, and in order"),
-    ("at", "RFC 3339: when it was written"),
-    ("state", "of the call, after the change; so are all that follow"),
-    ("outcome", "empty unless ended"),
-    ("reasonCode", "why, a stable code; empty where there is none"),
-    ("callStatus", "RingCentral's word for the call, untouched"),
-    ("callerStatus", "RingCentral's word for the caller's leg"),
-    ("calleeStatus", "RingCentral's word for the callee's leg"),
-    ("from", "the caller, masked; empty where an extension's default is used"),
-    ("to", "the callee, masked"),
-    ("clientReference", "as the client gave it"),
-    ("accountId", "as in the request's path"),
-    ("extensionId", "as in the request's path"),
-    ("ringoutId", "RingCentral's id behind `rc_`, empty while it is not known"),
-    ("acceptedAt", "RFC 3339, UTC, milliseconds, empty while it has not happened; so the next"),
-    ("placedAt", "when RingCentral was asked"),
-    ("connectedAt", "when both legs were seen answered"),
-    ("endedAt", "when the call was seen over"),
-    ("callback", "`1` where the call has a callbackUrl, else empty"),
-    ("data", "the call as JSON, after the change; numbers masked"),
-)
-
 BOOK = (
     Entry(
         "call:<id>",
@@ -257,6 +213,13 @@ BOOK = (
         "calls:reference:<sha256>",
         "sorted set",
         "the calls of one client reference",
+        "the retention",
+        "processes only",
+    ),
+    Entry(
+        "calls:owner:<key>",
+        "sorted set",
+        "the calls of one key, by time of acceptance (ms); those made without a key are in `calls`",
         "the retention",
         "processes only",
     ),
@@ -351,6 +314,7 @@ BOOK = (
     Entry("sweep", "string", "which worker sweeps", "a few seconds", "dashboards"),
     *HOUSE_BOOK,
     *NOTICE_BOOK,
+    *RULE_BOOK,
     *WEBHOOK_BOOK,
 )
 

@@ -25,6 +25,7 @@ class Wanted:
     until: int | None = None
     account_id: str | None = None
     extension_id: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +103,15 @@ class CallList:
 def _index(wanted: Wanted) -> str:
     if wanted.client_reference is not None:
         return keys.reference(wanted.client_reference)
+    if wanted.owner:
+        return keys.owned(wanted.owner)
     return keys.state(wanted.state) if wanted.state else keys.CALLS
 
 
 def _meets(call: Snapshot, wanted: Wanted) -> bool:
     return (
         (wanted.state is None or call.state is wanted.state)
+        and (wanted.owner is None or call.owner == wanted.owner)
         and (wanted.account_id is None or call.account_id == wanted.account_id)
         and (wanted.extension_id is None or call.extension_id == wanted.extension_id)
     )

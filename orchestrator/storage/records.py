@@ -36,6 +36,7 @@ _PRIVATE = {
     "credential": "credential",
     "readAt": "read_at",
     "sighting": "sighting",
+    "owner": "owner",
 }
 
 
@@ -77,6 +78,7 @@ class Snapshot:
     observed_at: int | None
     accepted_at: int
     document: bytes
+    owner: str = ""
 
     @classmethod
     def of(cls, call: Call, shown: str = "") -> "Snapshot":
@@ -91,6 +93,7 @@ class Snapshot:
             call.observed_at,
             call.accepted_at,
             text,
+            call.owner,
         )
 
 
@@ -110,6 +113,7 @@ SNAPSHOT_FIELDS = (
     "state",
     "observedAt",
     "acceptedAt",
+    "owner",
 )
 
 
@@ -117,7 +121,7 @@ def snapshot(call_id: str, values: list[bytes | None]) -> Snapshot | None:
     """The snapshot in the values of `SNAPSHOT_FIELDS`, or None where there is no record."""
     if values[0] is None:
         return None
-    document_, account, extension, sequence, state, observed, accepted = (
+    document_, account, extension, sequence, state, observed, accepted, owner = (
         (value or b"").decode() for value in values
     )
     return Snapshot(
@@ -129,6 +133,7 @@ def snapshot(call_id: str, values: list[bytes | None]) -> Snapshot | None:
         from_rfc3339(observed) if observed else None,
         from_rfc3339(accepted),
         document_.encode(),
+        owner,
     )
 
 
@@ -168,6 +173,7 @@ def _facts(call: Call) -> dict[str, str | None]:
         "placedAt": _time(call.placed_at),
         "connectedAt": _time(call.connected_at),
         "endedAt": _time(call.ended_at),
+        "owner": call.owner,
     }
 
 

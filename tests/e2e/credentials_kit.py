@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.models import parsed
 from tests.harness.processes import Fleet
@@ -68,5 +69,5 @@ def added(fleet: Fleet, name: str, number: int, secret: str | None = None) -> No
 async def accept(front: FrontEnd, number: int, to: str = CALLEE, **body: Any) -> str:
     """Accepts a call of the Nth extension; its id."""
     request = parsed({"from": {"phoneNumber": CALLER}, "to": {"phoneNumber": to}, **body})
-    accepted = await front.service.accept("~", extension_id(number), request, None)
+    accepted = await front.service.accept(HOUSE, "~", extension_id(number), request, None)
     return accepted.snapshot.id

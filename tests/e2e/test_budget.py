@@ -1,5 +1,6 @@
 """The rate budget, by processes against a simulator that counts as RingCentral does."""
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from tests.harness.clients import accept, reaches, shown
 from tests.harness.processes import Fleet
@@ -43,5 +44,5 @@ async def test_a_waiting_call_says_its_position_and_when_it_may_start(
     call = await shown(front, ids[-1])
     assert call["state"] == "queued"
     assert call["queue"]["position"] == 4
-    await front.service.cancel("~", "~", ids[2])
+    await front.service.cancel(HOUSE, "~", "~", ids[2])
     assert (await shown(front, ids[-1]))["queue"]["position"] == 3

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from tests.harness.clients import accept, reaches, shown, told
 from tests.harness.processes import Fleet
@@ -18,12 +19,12 @@ async def test_a_queued_call_is_cancelled_there_and_then(
     fleet: Fleet, simulated: Simulated, front: FrontEnd
 ) -> None:
     call_id = await accept(front, CALLEE)
-    cancelled = await front.service.cancel("~", "~", call_id)
+    cancelled = await front.service.cancel(HOUSE, "~", "~", call_id)
     assert not cancelled.was_over
     call = await shown(front, call_id)
     assert (call["state"], call["outcome"]) == ("ended", "cancelled")
     assert call["cancel"]["outcome"] == "cancelled"
-    assert (await front.service.cancel("~", "~", call_id)).was_over
+    assert (await front.service.cancel(HOUSE, "~", "~", call_id)).was_over
     fleet.worker()
     later = await accept(front, "+16505550110")
     await reaches(front, later, "ended")
@@ -38,8 +39,8 @@ async def test_a_ringing_call_is_torn_down(
     fleet.worker()
     call_id = await accept(front, CALLEE)
     await reaches(front, call_id, "ringing")
-    snapshot = (await front.service.cancel("~", "~", call_id)).snapshot
-    await front.service.cancel("~", "~", call_id)
+    snapshot = (await front.service.cancel(HOUSE, "~", "~", call_id)).snapshot
+    await front.service.cancel(HOUSE, "~", "~", call_id)
     settled = await front.service.cancel_settled(snapshot, 10)
     assert settled.state.value == "ended"
     call = await shown(front, call_id)
@@ -56,7 +57,7 @@ async def test_a_connected_call_goes_on_and_the_cancel_says_too_late(
     fleet.worker()
     call_id = await accept(front, CALLEE)
     await reaches(front, call_id, "connected")
-    snapshot = (await front.service.cancel("~", "~", call_id)).snapshot
+    snapshot = (await front.service.cancel(HOUSE, "~", "~", call_id)).snapshot
     await front.service.cancel_settled(snapshot, 10)
     call = await shown(front, call_id)
     assert (call["state"], call["cancel"]["outcome"]) == ("connected", "too_late")
@@ -70,7 +71,7 @@ async def test_a_cancel_during_the_post_is_carried_out_when_the_answer_is_there(
     fleet.worker()
     call_id = await accept(front, CALLEE)
     await reaches(front, call_id, "placing")
-    assert (await front.service.cancel("~", "~", call_id)).snapshot.state.value == "placing"
+    assert (await front.service.cancel(HOUSE, "~", "~", call_id)).snapshot.state.value == "placing"
     call = await reaches(front, call_id, "ended")
     assert (call["outcome"], call["cancel"]["outcome"]) == ("cancelled", "cancelled")
 
@@ -91,7 +92,7 @@ async def test_a_cancel_during_a_post_that_is_turned_away_is_never_placed(
         fleet.worker(RC_SERVER_URL=slow.url)
         call_id = await accept(front, CALLEE)
         await wait_until(slow.held.is_set)
-        await front.service.cancel("~", "~", call_id)
+        await front.service.cancel(HOUSE, "~", "~", call_id)
         slow.let_go()
         call = await reaches(front, call_id, "ended")
         assert (call["outcome"], call["placedAt"]) == ("cancelled", None)
@@ -108,7 +109,7 @@ async def test_a_delete_that_fails_is_made_again(
     fleet.worker()
     call_id = await accept(front, CALLEE)
     await reaches(front, call_id, "ringing")
-    await front.service.cancel("~", "~", call_id)
+    await front.service.cancel(HOUSE, "~", "~", call_id)
     assert (await reaches(front, call_id, "ended"))["outcome"] == "cancelled"
 
 
@@ -121,7 +122,7 @@ async def test_a_ring_out_that_was_not_made_here_is_cancelled_too(
     ringout_id = (await reaches(front, call_id, "ringing"))["ringoutId"]
     redis = front.backend.commands.redis
     await redis.delete("ringout:v1:{ringout}:ringout:" + ringout_id)
-    snapshot = (await front.service.cancel("~", "~", ringout_id)).snapshot
+    snapshot = (await front.service.cancel(HOUSE, "~", "~", ringout_id)).snapshot
     assert snapshot.id != call_id
     await front.service.cancel_settled(snapshot, 10)
     assert (await shown(front, snapshot.id))["outcome"] == "cancelled"
@@ -138,7 +139,7 @@ async def test_cancel_against_place_a_thousand_times(
     async def race(number: int) -> str:
         call_id = await accept(front, f"+1{2000000000 + number}")
         await asyncio.sleep(chance.choice((0, 0, 0.001, 0.002, 0.003, 0.004, 0.006)))
-        await front.service.cancel("~", "~", call_id)
+        await front.service.cancel(HOUSE, "~", "~", call_id)
         return call_id
 
     ids: list[str] = []

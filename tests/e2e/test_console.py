@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from tests.e2e.webhook_kit import subscribed
 from tests.harness.browser import Tab, browsing, chromium
@@ -139,7 +140,7 @@ async def test_what_happened_while_rest_was_away_is_there_afterwards(
     console.rest.terminate()
     await console.tab.until("document.querySelector('#link[data-link=away]')")
     meanwhile = await accept(front, "+16505550111")
-    await front.service.cancel("~", "~", before)
+    await front.service.cancel(HOUSE, "~", "~", before)
     await reaches(front, before, "ended")
     await reaches(front, meanwhile, "ringing")
     console.restart()
@@ -173,7 +174,7 @@ async def test_thousands_of_live_calls_are_a_bounded_list(
     await console.tab.send("Page.reload")
     await console.tab.until(live, 30)
     assert len(await console.shown()) == MOST_ROWS
-    await asyncio.gather(*(front.service.cancel("~", "~", one) for one in ids[:1_000]))
+    await asyncio.gather(*(front.service.cancel(HOUSE, "~", "~", one) for one in ids[:1_000]))
     await console.tab.until(
         "document.querySelector('#states [data-state=ended] b').textContent === '1000'"
     )
@@ -185,7 +186,7 @@ async def test_thousands_of_live_calls_are_a_bounded_list(
 async def test_calls_are_found(console: Console, front: FrontEnd) -> None:
     ids = [await accept(front, HAPPY, clientReference=f"order {n}") for n in range(5)]
     await console.tab.until("document.querySelectorAll('#calls li').length === 5")
-    await front.service.cancel("~", "~", ids[3])
+    await front.service.cancel(HOUSE, "~", "~", ids[3])
     await console.tab.value("document.getElementById('query').focus()")
     for text, found in (("order 2", ids[2]), (ids[4], ids[4]), ("cancelled", ids[3])):
         await console.tab.value("document.getElementById('query').select()")
@@ -288,7 +289,7 @@ async def test_a_time_line_says_what_is_missing(console: Console, front: FrontEn
     assert await console.tab.value(f"{gap}.hidden")
     await console.click("#details-close")
     await front.backend.commands.redis.xtrim("ringout:v1:{ringout}:events", maxlen=0)
-    await front.service.cancel("~", "~", call_id)
+    await front.service.cancel(HOUSE, "~", "~", call_id)
     await console.row("withdrawn")
     await console.click("#calls .open")
     await console.tab.until(f"!{gap}.hidden")
@@ -303,7 +304,7 @@ async def test_an_open_call_is_renewed_when_the_page_is_seen_again(
     await console.click("#calls .open")
     await console.tab.until("document.querySelector('#details-line .what')")
     await console.seen(False)
-    await front.service.cancel("~", "~", call_id)
+    await front.service.cancel(HOUSE, "~", "~", call_id)
     await console.seen(True)
     await console.tab.until("document.querySelector('#details[data-tone=withdrawn]')")
     line = "[...document.querySelectorAll('#details-line .what')].map((node) => node.textContent)"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.storage.evidence import EvidenceBook
 from tests.harness.clients import accept, reaches, shown, told
@@ -35,7 +36,7 @@ async def operations(simulated: Simulated) -> list[str]:
 
 
 async def cancelled(front: FrontEnd, call_id: str) -> dict[str, Any]:
-    snapshot = (await front.service.cancel("~", "~", call_id)).snapshot
+    snapshot = (await front.service.cancel(HOUSE, "~", "~", call_id)).snapshot
     await front.service.cancel_settled(snapshot, 10)
     return await shown(front, call_id)
 
@@ -88,7 +89,7 @@ async def test_a_delete_that_did_not_stop_the_call_is_followed_by_its_session_s_
         return bool((await the_call(allowed))["state"] == "ringing_callee")
 
     await wait_until(is_answered)
-    snapshot = (await front.service.cancel("~", "~", call_id)).snapshot
+    snapshot = (await front.service.cancel(HOUSE, "~", "~", call_id)).snapshot
     await wait_until(lambda: _deleted(allowed))
     await allowed.no_faults()
     await front.service.cancel_settled(snapshot, 10)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.verdicts import Source, Statement, Told
 from orchestrator.runtime import FrontEnd
 from orchestrator.storage.evidence import EvidenceBook
@@ -89,7 +90,7 @@ async def test_a_call_that_was_to_be_cancelled_and_was_not_placed_is_cancelled(
     await strangers.fault(operation="make", kind="reset_before", times=1)
     call_id = await lost(fleet, front, TALKS)
     await reaches(front, call_id, "unconfirmed")
-    await front.service.cancel("~", "~", call_id)
+    await front.service.cancel(HOUSE, "~", "~", call_id)
     call = await reaches(front, call_id, "ended", seconds=40)
     assert (call["outcome"], call["cancel"]["outcome"]) == ("cancelled", "cancelled")
     assert call["reason"]["code"] == "not_placed"
@@ -213,7 +214,7 @@ async def test_a_cancel_of_a_lost_call_is_carried_out_when_its_session_is_known(
     await strangers.fault(operation="make", kind="reset_after", times=1)
     call_id = await lost(fleet, front, TALKS)
     await reaches(front, call_id, "unconfirmed")
-    await front.service.cancel("~", "~", call_id)
+    await front.service.cancel(HOUSE, "~", "~", call_id)
     call = await reaches(front, call_id, "ended")
     assert (call["outcome"], call["cancel"]["outcome"]) == ("cancelled", "cancelled")
 
@@ -231,7 +232,7 @@ async def test_a_cancel_of_a_lost_call_that_is_adopted_is_carried_out_then(
     await simulated.fault(operation="make", kind="reset_after", times=1)
     call_id = await lost(fleet, front, TALKS)
     await reaches(front, call_id, "unconfirmed")
-    await front.service.cancel("~", "~", call_id)
+    await front.service.cancel(HOUSE, "~", "~", call_id)
     call = await reaches(front, call_id, "ended")
     assert (call["outcome"], call["cancel"]["outcome"]) == ("cancelled", "cancelled")
     assert (await shown(front, call_id))["ringoutId"] is not None
@@ -248,7 +249,7 @@ async def test_a_late_cancel_of_a_lost_call_is_carried_out_at_once(
         return any(one.source is Source.SESSION for one in await evidence(front, call_id))
 
     await wait_until(is_seen)
-    snapshot = (await front.service.cancel("~", "~", call_id)).snapshot
+    snapshot = (await front.service.cancel(HOUSE, "~", "~", call_id)).snapshot
     settled = await front.service.cancel_settled(snapshot, 10)
     assert settled.state.value == "ended"
     assert (await shown(front, call_id))["outcome"] == "cancelled"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.storage import notice_keys
 from tests.e2e.credentials_kit import accept, entry, extension_id
@@ -48,7 +49,7 @@ async def connected(front: FrontEnd, number: int, call_id: str) -> None:
     """Waits until a call of the Nth extension is connected."""
 
     async def is_connected() -> bool:
-        glance = await front.service.read("~", extension_id(number), call_id)
+        glance = await front.service.read(HOUSE, "~", extension_id(number), call_id)
         return bool(json.loads(glance.snapshot.document)["state"] == "connected")
 
     await wait_until(is_connected)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.runtime import FrontEnd, front_end
 from orchestrator.settings import load
@@ -224,7 +225,7 @@ async def test_without_redis_a_front_end_says_so_within_two_seconds(
         for attempt in (
             lambda: accept(own_front, CALLEE),
             lambda: shown(own_front, call_id),
-            lambda: own_front.service.cancel("~", "~", call_id),
+            lambda: own_front.service.cancel(HOUSE, "~", "~", call_id),
         ):
             began = time.monotonic()
             with pytest.raises(StorageUnavailable) as away:

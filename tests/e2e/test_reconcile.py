@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.models import parsed
 from tests.harness.clients import CALLER, accept, reaches
@@ -45,7 +46,7 @@ async def test_a_lost_call_that_never_rang_does_not_take_another_s_session(
     if other != "without a caller":
         body["from"] = {"phoneNumber": CALLER}
     account = "400131425008" if other == "other spelling" else "~"
-    lost = (await front.service.accept(account, "~", parsed(body))).snapshot.id
+    lost = (await front.service.accept(HOUSE, account, "~", parsed(body))).snapshot.id
     call = await reaches(front, lost, "ended", seconds=40)
     assert call["outcome"] == "unknown", worker.errors[-5:]
     assert len(await strangers.dialled(CALLEE)) == 1

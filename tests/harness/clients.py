@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.models import parsed
 from tests.harness.waiting import wait_until
@@ -13,12 +14,12 @@ CALLER = "+16505550100"
 async def accept(front: FrontEnd, to: str, key: str | None = None, **body: Any) -> str:
     """Accepts a call from the usual caller; its id."""
     request = parsed({"from": {"phoneNumber": CALLER}, "to": {"phoneNumber": to}, **body})
-    return (await front.service.accept("~", "~", request, key)).snapshot.id
+    return (await front.service.accept(HOUSE, "~", "~", request, key)).snapshot.id
 
 
 async def shown(front: FrontEnd, call_id: str) -> dict[str, Any]:
     """The call as a client sees it."""
-    glance = await front.service.read("~", "~", call_id)
+    glance = await front.service.read(HOUSE, "~", "~", call_id)
     call: dict[str, Any] = json.loads(glance.snapshot.document)
     return call
 

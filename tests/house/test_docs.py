@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator.domain.events import EventType
 from orchestrator.domain.words import CancelOutcome, Outcome, State
-from orchestrator.storage.keys import EVENT_FIELDS, EVENTS
+from orchestrator.storage.call_book import EVENT_FIELDS
+from orchestrator.storage.keys import EVENTS
 from tests.house import transitions
 from tests.house.pages import PAGES, ROOT
 

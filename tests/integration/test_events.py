@@ -10,11 +10,13 @@ import pytest
 from redis.asyncio import Redis
 
 from orchestrator.domain import calls
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.events import SCHEMA_VERSION, EventType
 from orchestrator.domain.status import Reading
 from orchestrator.runtime import FrontEnd, front_end, now
 from orchestrator.settings import load
-from orchestrator.storage.keys import EVENT_FIELDS, EVENTS
+from orchestrator.storage.call_book import EVENT_FIELDS
+from orchestrator.storage.keys import EVENTS
 from orchestrator.storage.upkeep import Upkeep
 from tests.harness.clients import accept, reaches, shown, told
 from tests.harness.processes import ROOT, Fleet
@@ -60,7 +62,7 @@ async def test_the_flat_fields_say_what_the_document_says(alone: FrontEnd) -> No
     await store.change(call_id, lambda call: calls.placing(call, now(), "f"))
     reading = Reading("InProgress", "Success", "InProgress")
     await store.change(call_id, lambda call: calls.placed(call, now(), "f", "s-1", reading))
-    await alone.service.cancel("~", "~", call_id)
+    await alone.service.cancel(HOUSE, "~", "~", call_id)
     over = Reading("Success", "Success", "Busy")
     await store.change(call_id, lambda call: calls.observed(call, over, now(), now()))
     events = await told(alone, call_id)
@@ -125,7 +127,7 @@ async def test_a_consumer_that_is_killed_loses_nothing_and_nothing_is_done_twice
 ) -> None:
     for number in range(20):
         call_id = await accept(alone, f"+1650555{number:04}")
-        await alone.service.cancel("~", "~", call_id)
+        await alone.service.cancel(HOUSE, "~", "~", call_id)
     done = str(tmp_path / "done.sqlite")
     environment = {"REDIS_URL": redis_url, "DONE": done, "DEAD_MS": "300", "WAIT_MS": "100"}
     first = fleet.run(EXAMPLE, **environment, WORK_MS="50")

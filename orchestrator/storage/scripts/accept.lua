@@ -1,6 +1,6 @@
 -- Accepts a call: record, request, indexes, event, job and idempotency key, all or nothing.
 -- KEYS  1 call  2 request  3 idempotency  4 calls  5 state  6 reference  7 events  8 queue
---       9 job  10 looks  11 ringout alias  12 totals  13 lane of those that wait to be placed
+--       9 job  10 looks  11 ringout alias  12 totals  13 lane of the waiting  14 owner's calls
 -- ARGV  1 call id  2 request JSON  3 server time ms after which nothing is written, '' for never
 --       4 fingerprint, '' for no key  5 idempotency TTL s  6 call TTL s  7 accepted at ms
 --       8 job id, '' for none  9 job JSON  10 events kept  11 wake channel
@@ -38,11 +38,13 @@ redis.call('EXPIRE', KEYS[1], ARGV[6])
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[6])
 redis.call('ZADD', KEYS[4], ARGV[7], ARGV[1])
 redis.call('ZADD', KEYS[5], ARGV[7], ARGV[1])
-if ARGV[13] == '1' then
-  redis.call('ZADD', KEYS[6], ARGV[7], ARGV[1])
-  redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', ARGV[7] - ARGV[6] * 1000)
-  redis.call('EXPIRE', KEYS[6], ARGV[6])
+local function indexed(key)
+  redis.call('ZADD', key, ARGV[7], ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', ARGV[7] - ARGV[6] * 1000)
+  redis.call('EXPIRE', key, ARGV[6])
 end
+if ARGV[13] == '1' then indexed(KEYS[6]) end
+if string.sub(KEYS[14], -1) ~= ':' then indexed(KEYS[14]) end
 redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[10], '*', unpack(ARGV, last + 1))
 if ARGV[12] ~= '' then
   redis.call('ZADD', KEYS[10], server + ARGV[12], ARGV[1])

@@ -12,6 +12,7 @@ from mcp import Client, MCPError
 from mcp.client.subscriptions import ResourceUpdated
 
 from orchestrator.domain import calls
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.words import Outcome
 from orchestrator.mcp.progress import Progress
 from orchestrator.runtime import FrontEnd, front_end, now
@@ -120,7 +121,7 @@ async def test_progress_rises_although_the_stream_is_lost(front: FrontEnd) -> No
     async def report(step: float, _: str) -> None:
         steps.append(step)
 
-    made = await front.service.accept("~", "~", parsed(BODY), None)
+    made = await front.service.accept(HOUSE, "~", "~", parsed(BODY), None)
     following = asyncio.create_task(progress.ended(made.snapshot, report))
     await wait_until(lambda: steps)
     await front.backend.commands.redis.delete("ringout:v1:{ringout}:events")

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.rest.app import STREAMS
 from orchestrator.settings import Settings
 from orchestrator.storage.feed import MOST_PENDING
@@ -31,7 +32,7 @@ async def _burst(rest: Rest, calls: int) -> None:
 
     async def one(number: int) -> None:
         call_id = await accept(rest.front, f"+1650555{number:04}")
-        await rest.front.service.cancel("~", "~", call_id)
+        await rest.front.service.cancel(HOUSE, "~", "~", call_id)
 
     for begin in range(0, calls, 20):
         await asyncio.gather(*(one(number) for number in range(begin, min(calls, begin + 20))))
@@ -257,7 +258,7 @@ async def test_streams_go_on_when_redis_comes_back(
             return answer.status == 202
 
         await wait_until(is_placed)
-        await rest.front.service.cancel("~", "~", call_id)
+        await rest.front.service.cancel(HOUSE, "~", "~", call_id)
         kept = await _kept(redis)
         told = await every.take(len(kept) - 1)
         assert [sent.id for sent in (*every.received[:1], *told)] == kept

@@ -14,6 +14,11 @@ NUMBER = "+16505550123"
 EVERY_ERROR = [
     errors.InvalidRequest((FieldError("to", "must be one"),)),
     errors.MalformedRequest("No JSON.", "body"),
+    errors.Unauthenticated("Who?"),
+    errors.InsufficientScope("ops"),
+    errors.RefusedByPolicy("destination.region", "Not there.", "to.phoneNumber"),
+    errors.TooManyFailures("Too many.", 30),
+    errors.VelocityExceeded("velocity.callee", "Too many.", 30),
     errors.CallNotFound("None."),
     errors.IdempotencyKeyReused("Used."),
     errors.CallWithdrawn("Ended."),
