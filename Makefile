@@ -43,6 +43,7 @@ lint: $(DEV_STAMP)
 	@$(RUN) $(BIN)/ruff format --check .
 	@$(RUN) $(BIN)/mypy
 	@$(RUN) $(BIN)/lint-imports
+	@$(RUN) $(BIN)/bandit -q -r orchestrator workers simulator
 	@$(RUN) $(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 .PHONY: check
@@ -61,6 +62,15 @@ fuzz: $(DEV_STAMP) ## Send 10,000 generated requests to a running REST process
 .PHONY: conformance
 conformance: $(DEV_STAMP) ## Run the MCP conformance suite (needs npx)
 	@$(RUN) $(BIN)/python -m tests.conformance.run
+
+.PHONY: audit
+audit: $(DEV_STAMP) ## Ask about known weaknesses of what is installed, and of our own code
+	@$(RUN) $(BIN)/bandit -q -r orchestrator workers simulator
+	@$(RUN) $(BIN)/python -m tests.house.supply audit
+
+.PHONY: sbom
+sbom: $(DEV_STAMP) ## Write build/sbom.json: what is shipped, with versions and licences (CycloneDX)
+	@$(RUN) $(BIN)/python -m tests.house.supply sbom build/sbom.json
 
 .PHONY: docs
 docs: $(DEV_STAMP) ## Write the pages that are made from the code again

@@ -10,6 +10,11 @@ import structlog
 from orchestrator.domain import phones
 
 _SECRET = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+_TOKEN = re.compile(
+    r"\b(?:(ringout_(?:live|at|rt|cs)_|whsec_)[A-Za-z0-9_+/=]{8,}"
+    r"|(eyJ)[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{2,}(?:\.[A-Za-z0-9_-]*)?)"
+)
+"""API keys and what is given out for them, signing secrets, and JWTs wherever they stand."""
 _LOUD = ("arq", "mcp", "uvicorn", "httpx", "aiohttp.access", "asyncio")
 _KEPT = frozenset({"timestamp", "level", "logger"})
 
@@ -22,7 +27,8 @@ def _scrub(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scrubbed(text: str) -> str:
-    return _SECRET.sub(r"\1 ***", phones.scrubbed_e164(text))
+    bare = _SECRET.sub(r"\1 ***", phones.scrubbed_e164(text))
+    return _TOKEN.sub(lambda match: f"{match.group(1) or match.group(2)}***", bare)
 
 
 _SHARED: list[Any] = [

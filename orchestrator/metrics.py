@@ -18,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from orchestrator import __version__
+from orchestrator.domain.errors import RefusedByPolicy, RingOutError, VelocityExceeded
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 """A second series for each, that says only when the process began to count."""
@@ -43,6 +44,12 @@ class ProcessMetrics:
             ("transport", "outcome"),
             registry=self.registry,
         )
+        self._rejections = Counter(
+            "ringout_policy_rejections",
+            "Calls that a rule of this house refused, by the rule.",
+            ("policy",),
+            registry=self.registry,
+        )
         self._preflight = Gauge(
             "ringout_preflight_findings",
             "What the checks at this process's start found, by what it is about and how bad it is.",
@@ -53,6 +60,11 @@ class ProcessMetrics:
     def notified(self, transport: str, outcome: str) -> None:
         """Counts one notification; both are one of a few words."""
         self._notifications.labels(transport, outcome).inc()
+
+    def refused(self, error: RingOutError) -> None:
+        """Counts the error where a rule of this house has refused a call."""
+        if isinstance(error, RefusedByPolicy | VelocityExceeded):
+            self._rejections.labels(error.policy).inc()
 
     def preflight(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Shows how many findings there are, by check and verdict."""

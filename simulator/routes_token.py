@@ -17,6 +17,7 @@ from simulator.refusals import OAuthRefusal
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SHORTEST, _LONGEST = 600, 3600
+_KIND = "bearer"
 Form = dict[str, str]
 
 
@@ -120,7 +121,7 @@ def _life(exchange: Exchange, form: Form) -> float:
 def _token_info(exchange: Exchange, form: Form, session: Session) -> dict[str, Any]:
     info: dict[str, Any] = {
         "access_token": session.access_token,
-        "token_type": "bearer",
+        "token_type": _KIND,
         "expires_in": math.ceil(exchange.world.sessions.remaining(session)),
         "scope": session.scope,
         "owner_id": session.extension,

@@ -1,7 +1,7 @@
 """What all storeys of tests share: a real server, the simulator, processes."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -11,8 +11,9 @@ import redis
 
 from orchestrator.runtime import FrontEnd, front_end
 from orchestrator.settings import Settings, load
-from tests.harness import leaks
+from tests.harness import leaks, output
 from tests.harness.processes import Fleet
+from tests.harness.provider import IdentityProvider, provided
 from tests.harness.redis import RedisServer
 from tests.harness.simulated import Simulated
 
@@ -25,6 +26,18 @@ hypothesis.settings.register_profile(
     derandomize="CI" in os.environ,
 )
 hypothesis.settings.load_profile("house")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test whose output shows a full number or a secret fails when it is torn down."""
+    report = yield
+    if report.when == "teardown" and report.passed:
+        lines = [line for _, text in report.sections for line in text.splitlines()]
+        if shown := output.faults(lines):
+            report.outcome = "failed"
+            report.longrepr = "shows a number or a secret:\n" + "\n".join(shown[:20])
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +108,10 @@ async def front(settings: Settings) -> AsyncIterator[FrontEnd]:
     """The service as a front end has it."""
     async with front_end(settings) as connected:
         yield connected
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[IdentityProvider]:
+    """An identity provider, running."""
+    async with provided() as running:
+        yield running

@@ -18,7 +18,9 @@ from orchestrator.storage.lanes import Lanes
 from orchestrator.storage.lines import Lines
 from orchestrator.storage.looks import Looks
 from orchestrator.storage.pairs import Pairs
+from orchestrator.storage.pauses import Paused, Pauses
 from orchestrator.storage.records import Record
+from orchestrator.storage.suppression import Suppression
 from orchestrator.storage.upkeep import Upkeep
 from orchestrator.telephony.client import RingCentral
 from orchestrator.telephony.fleet import Fleet
@@ -28,7 +30,14 @@ from workers.reliance import Reliance
 KEY = "work"
 PLACE = "place"
 
-Placing = tuple[Record | None, dict[str, Any] | None]
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """A call to be placed, what RingCentral is to be asked, and who is paused."""
+
+    record: Record | None
+    request: dict[str, Any] | None
+    paused: Paused
 
 
 class Ahead:
@@ -37,20 +46,25 @@ class Ahead:
     What was read ahead may be old by the time it is used; the fence is written by comparison.
     """
 
-    def __init__(self, store: CallStore) -> None:
-        self._store = store
+    def __init__(self, store: CallStore, pauses: Pauses) -> None:
+        self._store, self._pauses = store, pauses
         self._reads: dict[str, asyncio.Task[Placing]] = {}
 
     def begin(self, job_id: str) -> None:
         """A job was claimed."""
         kind, call_id = keys.job_parts(job_id)
         if kind == PLACE:
-            self._reads[call_id] = asyncio.create_task(self._store.placing(call_id))
+            self._reads[call_id] = asyncio.create_task(self._read(call_id))
 
     async def placing(self, call_id: str) -> Placing:
-        """The call and its request, read ahead or now."""
+        """The call, its request and the pauses, read ahead or now."""
         read = self._reads.pop(call_id, None)
-        return await (self._store.placing(call_id) if read is None else read)
+        return await (self._read(call_id) if read is None else read)
+
+    async def _read(self, call_id: str) -> Placing:
+        found, paused = await asyncio.gather(self._store.placing(call_id), self._pauses.read())
+        record, request = found
+        return Placing(record, request, paused)
 
     def forget(self, job_id: str) -> None:
         """The job has ended, however it did."""
@@ -69,6 +83,7 @@ class Work:
     looks: Looks
     upkeep: Upkeep
     pairs: Pairs
+    suppression: Suppression
     fleet: Fleet
     book: CredentialBook
     budget: RedisBudget

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import uniform
+from secrets import SystemRandom
 from typing import Any
 from uuid import uuid4
 
@@ -31,6 +31,7 @@ from workers.slots import Slots
 log = structlog.get_logger(__name__)
 
 KEY = "delivering"
+_chance = SystemRandom()
 _LEASE_MARGIN_S = 5.0
 _JITTER = 0.2
 _LONGEST_RETRY_AFTER_S = 86_400.0
@@ -153,7 +154,7 @@ def decided(attempts: int, attempt: Attempt, ladder: Sequence[float]) -> Settled
 
 def _wait(step: float, retry_after: float | None) -> int:
     """Milliseconds: the ladder's step, jittered, or longer where the receiver asked for it."""
-    jittered = step * uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+    jittered = step * _chance.uniform(1 - _JITTER, 1 + _JITTER)
     asked = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_S)
     return round(max(jittered, asked) * 1000)
 

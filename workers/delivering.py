@@ -4,11 +4,13 @@ from orchestrator import __version__
 from orchestrator.delivery.sender import Sender
 from orchestrator.runtime import Backend, delivery_job, now
 from orchestrator.settings import Settings
+from orchestrator.storage.api_keys import ApiKeys
 from orchestrator.storage.deliveries import DeliveryStore, Kept
 from orchestrator.storage.dispatching import Dispatching
 from orchestrator.storage.webhooks import WebhookStore
 from workers.deliver import Delivering
 from workers.dispatch import Dispatcher
+from workers.retired import Retired
 from workers.slots import Slots
 
 
@@ -33,4 +35,6 @@ def delivering_with(settings: Settings, parts: Backend) -> Delivering:
 def dispatcher_with(parts: Backend) -> Dispatcher:
     """The dispatcher, which works where no other worker's does."""
     dispatching = Dispatching(parts.commands, parts.blocking, now, delivery_job)
-    return Dispatcher(dispatching, WebhookStore(parts.commands))
+    webhooks = WebhookStore(parts.commands)
+    retired = Retired(ApiKeys(parts.commands, now), webhooks, now)
+    return Dispatcher(dispatching, webhooks, retired)

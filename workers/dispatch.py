@@ -15,10 +15,12 @@ from uuid import uuid4
 
 import structlog
 
+from orchestrator.domain.access import HOUSE_OWNER
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.storage import delivery_keys
 from orchestrator.storage.dispatching import Dispatching, Event, New, Step
 from orchestrator.storage.webhooks import Webhook, WebhookStore
+from workers.retired import Retired
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,7 @@ _ASK_EVERY_S = 1.0
 _UPKEEP_EVERY_S = 5.0
 _OVERDUE_MS = 10_000
 _MOST_PRUNED = 10
+_MOST_OWNERS = 20
 _NEEDED = {"type", "at", "data", "call", "sequence"}
 
 
@@ -59,9 +62,13 @@ class _Place:
 class Dispatcher:
     """Dispatches until it is stopped, where no other worker does."""
 
-    def __init__(self, dispatching: Dispatching, webhooks: WebhookStore) -> None:
+    def __init__(
+        self, dispatching: Dispatching, webhooks: WebhookStore, retired: Retired | None = None
+    ) -> None:
+        """`retired` looks after the webhooks of keys that are no more."""
         self._dispatching = dispatching
         self._store = webhooks
+        self._retired = retired
         self._owner = uuid4().hex
         self._stopping = asyncio.Event()
         self._upkeep = _Upkeep(dispatching)
@@ -108,10 +115,13 @@ class Dispatcher:
                     break
                 if word != "written":
                     return
+                self._upkeep.owners.update((one.owner, None) for one in new if one.owner)
                 cursor, committed = place, time.monotonic()
             if is_behind and here == cursor:
                 here = cursor = await self._start()
             await self._upkeep.now_and_then(known)
+            if self._retired is not None:
+                await self._retired.now_and_then(known.webhooks)
 
     async def _start(self) -> _Place:
         cursor = await self._dispatching.cursor()
@@ -163,6 +173,8 @@ class _Upkeep:
         self._done_at = 0.0
         self._offsets: dict[str, int] = {}
         self._ending: dict[tuple[str, int], _Pass | None] = {}
+        self.owners: dict[str, None] = {}
+        """Those of deliveries that were written, the next to be looked after first."""
 
     async def now_and_then(self, known: _Known) -> None:
         """Every five seconds, a bounded part of it."""
@@ -176,6 +188,8 @@ class _Upkeep:
         indexes = (delivery_keys.DELIVERIES, delivery_keys.PENDING, delivery_keys.DEAD)
         for index in (*indexes, *own):
             await self._prune(index)
+        for owner in tuple(self.owners)[:_MOST_OWNERS]:
+            await self._prune_owner(owner)
 
     async def _overdue(self) -> None:
         offset = self._offsets.get(delivery_keys.DUE, 0)
@@ -203,13 +217,25 @@ class _Upkeep:
             going = _Pass(going.offset + size, going.pending + pending)
         return going
 
-    async def _prune(self, index: str) -> None:
+    async def _prune_owner(self, owner: str) -> None:
+        """One whose deliveries are all gone is not looked after until there are others."""
+        index = delivery_keys.of_owner(owner)
+        del self.owners[owner]
+        if await self._prune(index):
+            self.owners[owner] = None
+        else:
+            del self._offsets[index]
+
+    async def _prune(self, index: str) -> bool:
+        """Whether there is something in it."""
+        offset = size = 0
         for _ in range(_MOST_PRUNED):
             offset = self._offsets.get(index, 0)
             size, dropped = await self._dispatching.prune(index, offset)
             self._offsets[index] = offset + size - dropped if size else 0
             if dropped * 2 < size or not size:
-                return
+                break
+        return bool(size or offset)
 
 
 def _portions(
@@ -229,9 +255,9 @@ def _made(event: Event, webhooks: Sequence[Webhook]) -> list[New]:
     if not event.fields.keys() >= _NEEDED:
         log.warning("event_unreadable", entry=event.id)
         return []
-    receivers = [one.id for one in webhooks if wants(one, event)]
+    receivers = [(one.id, one.owner) for one in webhooks if wants(one, event)]
     if event.fields.get("callback") == "1":
-        receivers.append(delivery_keys.CALLBACK)
+        receivers.append((delivery_keys.CALLBACK, event.fields.get("owner", HOUSE_OWNER)))
     if not receivers:
         return []
     kind, at, data = (event.fields[name] for name in ("type", "at", "data"))
@@ -246,19 +272,23 @@ def _made(event: Event, webhooks: Sequence[Webhook]) -> list[New]:
             sequence=event.fields["sequence"],
             time=event.time,
             body=body,
+            owner=owner,
         )
-        for receiver in receivers
+        for receiver, owner in receivers
     ]
 
 
 def wants(webhook: Webhook, event: Event) -> bool:
-    """Whether a webhook is told of an event: since it was created, of its types and filters."""
+    """Whether a webhook is told of an event: of its owner's calls, or of all where it hears all,
+    since it was created, of its types and filters."""
     fields = event.fields
     pairs = (
         (webhook.account_id, fields.get("accountId")),
         (webhook.extension_id, fields.get("extensionId")),
         (webhook.client_reference, fields.get("clientReference")),
     )
+    if not webhook.hears_all and fields.get("owner", HOUSE_OWNER) != webhook.owner:
+        return False
     if event.time < webhook.created:
         return False
     if webhook.event_types and fields["type"] not in webhook.event_types:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from random import uniform
+from secrets import SystemRandom
 from typing import Protocol
 
 from orchestrator.domain.cadence import backoff
@@ -28,6 +28,7 @@ REFUSED_FOR_S = 600.0
 LIFE_S = 604_800
 """A week: what RingCentral gives a webhook's subscription by default."""
 
+_chance = SystemRandom()
 _RENEWED_BELOW_S = LIFE_S / 5
 _AWAY_S = 1.0
 _LONGEST_BACKOFF_MS = 60_000
@@ -144,7 +145,7 @@ class WebhookEar:
             await self.voice.says(FeedState.LOST, error.error_code)
         else:
             await self.voice.says(FeedState.LOST, error.code)
-        pause = backoff(attempt, 1_000, _LONGEST_BACKOFF_MS) / 1000 * uniform(0.5, 1.5)  # noqa: S311
+        pause = backoff(attempt, 1_000, _LONGEST_BACKOFF_MS) / 1000 * _chance.uniform(0.5, 1.5)
         return max(error.retry_after if isinstance(error, Retryable) else 0.0, pause)
 
     async def _look_after(self) -> None:

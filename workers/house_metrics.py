@@ -49,6 +49,7 @@ _GAUGES = {
         "ringout_feeds_healthy",
         "Credentials by which RingCentral's notifications come.",
     ),
+    "pausedKeys": ("ringout_paused_keys", "Keys whose calls are not placed."),
     "workersAlive": ("ringout_workers_alive", "Workers heard of within the last 15 seconds."),
 }
 
@@ -77,7 +78,12 @@ class House(Collector):
 
     def _gauges(self, stats: Mapping[str, str]) -> Iterator[Metric]:
         for field, (name, help_) in _GAUGES.items():
-            yield GaugeMetricFamily(name, help_, float(stats[field]))
+            yield GaugeMetricFamily(name, help_, float(stats.get(field, 0)))
+        yield GaugeMetricFamily(
+            "ringout_paused",
+            "1 while the house is paused: no calls are placed.",
+            float(stats.get("paused") == "yes"),
+        )
         calls = GaugeMetricFamily("ringout_calls", "Calls by state.", labels=("state",))
         for state in State:
             calls.add_metric((state.value,), float(stats[f"calls_{state}"]))

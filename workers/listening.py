@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from orchestrator import __version__
 from orchestrator.domain.credentials import Credential
-from orchestrator.runtime import Backend, Upstream, hearing, notification_secret, now
+from orchestrator.runtime import Backend, Upstream, hearing, now
 from orchestrator.settings import Settings
+from orchestrator.settings.derived import notification_secret
 from orchestrator.storage.feeds import Feeds
 from orchestrator.storage.notices import NoticeBook
 from orchestrator.telephony.client import RingCentral

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from arq.worker import func
@@ -12,13 +13,17 @@ from orchestrator.runtime import (
     Backend,
     Upstream,
     backend,
+    digests,
+    gatekeeper,
     line_rules,
     now,
-    pair_secret,
     preflight,
+    require_keys,
     upstream,
 )
 from orchestrator.settings import Settings
+from orchestrator.settings.addresses import is_loopback
+from orchestrator.settings.derived import pair_secret
 from orchestrator.storage.connection import WORKER
 from orchestrator.storage.evidence import EvidenceBook
 from orchestrator.storage.glances import Glances
@@ -26,7 +31,9 @@ from orchestrator.storage.lanes import Lanes
 from orchestrator.storage.lines import Lines
 from orchestrator.storage.looks import Looks
 from orchestrator.storage.pairs import Pairs
+from orchestrator.storage.pauses import Pauses
 from orchestrator.storage.stats import Stats
+from orchestrator.storage.suppression import Suppression
 from orchestrator.storage.upkeep import Upkeep
 from workers import metrics
 from workers.cancel import cancel
@@ -38,7 +45,7 @@ from workers.follow import Follower
 from workers.listening import Loop, listening, reliance_with
 from workers.permissions import Permissions
 from workers.place import place
-from workers.probes import serving
+from workers.probes import Guard, guarded, serving, unguarded
 from workers.queue import Wake, WokenWorker
 from workers.reconcile import reconcile
 from workers.report import Reporter
@@ -71,7 +78,8 @@ async def run(settings: Settings) -> None:
         sweeper = Sweeper(work)
         dispatcher = dispatcher_with(parts)
         reporter = _reporter(parts, worker, follower)
-        probes = serving(settings, parts.is_alive, lambda: reporter.is_draining)
+        guard = await stack.enter_async_context(_guard(settings, parts))
+        probes = serving(settings, parts.is_alive, lambda: reporter.is_draining, guard)
         await stack.enter_async_context(probes)
         await stack.enter_async_context(reporter.reporting())
         await stack.enter_async_context(preflight(settings, parts.commands, metrics.PROCESS, ways))
@@ -86,6 +94,19 @@ async def run(settings: Settings) -> None:
         await _until_drained(loops, reporter, stopped)
 
 
+@asynccontextmanager
+async def _guard(settings: Settings, parts: Backend) -> AsyncIterator[Guard]:
+    """Who may see the metrics: everybody where only this machine can ask; ConfigurationError where
+    others can and there is no key."""
+    host = settings.worker_metrics_host
+    if settings.worker_metrics_port == 0 or is_loopback(host):
+        yield unguarded
+        return
+    await require_keys(settings, host, "RINGOUT_WORKER_METRICS_HOST", parts)
+    async with gatekeeper(settings, parts.commands, host) as gate:
+        yield guarded(gate)
+
+
 def _stopped_by_signals() -> asyncio.Event:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -98,16 +119,17 @@ def work_with(settings: Settings, parts: Backend, ways: Upstream) -> Work:
     secret = pair_secret(settings)
     return Work(
         store=parts.store,
-        ahead=Ahead(parts.store),
+        ahead=Ahead(parts.store, Pauses(parts.commands)),
         looks=Looks(parts.commands),
         upkeep=Upkeep(parts.commands),
         pairs=Pairs(parts.commands, secret),
+        suppression=Suppression(parts.commands, digests(settings, parts.commands)),
         fleet=ways.fleet,
         book=ways.book,
         budget=ways.budget,
         lanes=Lanes(parts.commands, ways.budget),
         lines=Lines(parts.commands, secret, line_rules(settings)),
-        glances=Glances(parts.commands),
+        glances=Glances(parts.commands, secret),
         evidence=EvidenceBook(parts.commands),
         permissions=Permissions(),
         reliance=reliance_with(settings, parts, ways),

@@ -1,12 +1,13 @@
 """Placing: RingCentral is asked at most once for a call, whatever dies.
 
-    ready ──▶ turn (the budget pays) ──▶ fence (queued → placing, gate open) ──▶ POST ──▶ record
+    held? ──▶ ready ──▶ turn (the budget pays) ──▶ fence (queued → placing, gate open, not paused)
+                                                                        ──▶ POST ──▶ record
 
-What may fail without harm is done before the fence: a connection is open, a token at hand, the
-call's turn has come and its request is paid for. From
-the fence on, the call is this worker's: the answer is written with the fence's token, and where no
-answer comes the call is made `unconfirmed` and never asked for again. The fence is given back only
-where RingCentral provably did nothing.
+What may fail without harm is done before the fence: the rules are asked again (pause, hours,
+suppressed numbers), a connection is open, a token at hand, the call's turn has come and its
+request is paid for. From the fence on, the call is this worker's: the answer is written with the
+fence's token, and where no answer comes the call is made `unconfirmed` and never asked for again.
+The fence is given back only where RingCentral provably did nothing.
 
 arq may run this job again, or twice at the same time; the fence decides, not arq's bookkeeping.
 """
@@ -29,12 +30,15 @@ from orchestrator.domain.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
+from orchestrator.domain.evidence import ends
 from orchestrator.domain.words import Outcome, State
 from orchestrator.storage.budget import gates
 from orchestrator.storage.calls import Decide
 from orchestrator.storage.lanes import Waiting
+from orchestrator.storage.pauses import Held
 from orchestrator.storage.records import Record
 from orchestrator.telephony.answers import Placed
+from workers import holds
 from workers.context import Work, again_in, work_of
 
 log = structlog.get_logger(__name__)
@@ -50,11 +54,20 @@ _NEXT_ONES_LOOK_S = 5.0
 
 _WRITE_FOR_S = 60.0
 
+_SUPPRESSED = Reason(
+    "suppressed", "One of the two phones was suppressed after the call's acceptance."
+)
+
+
+class _Suppressed(Exception):
+    """One of the call's phones is never to be rung."""
+
 
 async def place(ctx: dict[Any, Any], call_id: str) -> None:
     """arq's job: places one call, if nobody has."""
     work = work_of(ctx)
-    record, request = await work.ahead.placing(call_id)
+    found = await work.ahead.placing(call_id)
+    record, request = found.record, found.request
     if record is None or record.call.is_over:
         return
     call = record.call
@@ -70,6 +83,8 @@ async def place(ctx: dict[Any, Any], call_id: str) -> None:
         reason = Reason("request_lost", "What RingCentral was to be asked is not in Redis.")
         await _end(work, record, Outcome.FAILED, reason)
         return
+    if hold := holds.hold_on(call, found.paused, work.clock()):
+        await holds.wait(work, record, hold)
     await _place(work, record, request)
 
 
@@ -81,7 +96,13 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
         fence = await _fenced(work, record, payment)
     except StorageUnavailable:
         raise
+    except Held as held:
+        await holds.wait(work, record, holds.hold_of(record.call, held.pause))
+    except _Suppressed:
+        await _end(work, record, Outcome.BLOCKED, _SUPPRESSED)
+        return
     except Retryable as error:
+        await holds.go_on(work, record)
         raise again_in(_wait(work, call, error.retry_after)) from error
     except UpstreamRefused as refusal:
         # It may have been added or replaced since this process last looked.
@@ -95,11 +116,18 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
 
 
 async def _turn(work: Work, record: Record, request: dict[str, Any]) -> Payment:
-    """The payment for the call's request, once it is its turn; UpstreamGated until then."""
+    """The payment for the call's request, once it is its turn; UpstreamGated until then, and
+    _Suppressed where one of its phones is not to be rung any more."""
     call, payer = record.call, work.book.payer_named(record.call.credential)
     entering = work.lanes.enter(call.id, call.accepted_at, payer, str(record.revision))
-    noting = work.pairs.note(call.id, request["to"]["phoneNumber"], work.clock())
-    turn, _ = await asyncio.gather(entering, noting)
+    callee = request["to"]["phoneNumber"]
+    noting = work.pairs.note(call.id, callee, work.clock(), ends(request))
+    phones = work.suppression.holds(*_numbers(request))
+    turn, _, suppressed = await asyncio.gather(entering, noting, phones)
+    if any(suppressed):
+        if isinstance(turn, Payment):
+            await work.budget.refund(turn)
+        raise _Suppressed
     if isinstance(turn, Waiting):
         wait = min(turn.seconds, _NEXT_ONES_LOOK_S) if turn.ahead < _NEXT_ONES else turn.seconds
         raise UpstreamGated("RingCentral's rate limit is spent.", wait)
@@ -116,10 +144,10 @@ async def _fenced(work: Work, record: Record, payment: Payment) -> Record | None
     try:
         written = await work.store.change(
             record,
-            lambda call: calls.placing(call, work.clock(), token),
+            lambda call: _placing(work, call, token),
             obey_gates=gates(payment.payer, payment.group),
         )
-    except UpstreamGated:
+    except (UpstreamGated, Held):
         await work.budget.refund(payment)
         raise
     call = written.record.call
@@ -128,7 +156,7 @@ async def _fenced(work: Work, record: Record, payment: Payment) -> Record | None
             # Another run of this job, at the same revision, would have paid by the same name.
             await work.budget.refund(payment)
         if call.may_be_placed:
-            await work.store.change(written.record, lambda now: calls.expired(now, work.clock()))
+            await _end_if_expired(work, written.record)
         return None
     if not written.applied or time.monotonic() - began > FENCE_IS_FRESH_S:
         log.warning("fence_was_slow", call=call.id)
@@ -138,6 +166,18 @@ async def _fenced(work: Work, record: Record, payment: Payment) -> Record | None
         await work.budget.refund(payment)
         raise again_in(0.1)
     return written.record
+
+
+def _placing(work: Work, call: Call, token: str) -> Change | None:
+    """The fence, unless the hours of the call ended since it was looked at."""
+    now = work.clock()
+    return None if holds.outside(call, now) else calls.placing(call, now, token)
+
+
+async def _end_if_expired(work: Work, record: Record) -> None:
+    written = await work.store.change(record, lambda now: calls.expired(now, work.clock()))
+    if written.record.call.may_be_placed:
+        raise again_in(0)
 
 
 async def _ask(work: Work, record: Record, request: dict[str, Any], payment: Payment) -> None:
@@ -193,6 +233,11 @@ async def _end(work: Work, record: Record, outcome: Outcome, reason: Reason) -> 
 
     await work.store.change(record, decide)
     await work.lanes.leave(record.call.id, record.call.credential)
+
+
+def _numbers(request: dict[str, Any]) -> list[str]:
+    ends = (request.get("to"), request.get("from"))
+    return [end["phoneNumber"] for end in ends if end and end.get("phoneNumber")]
 
 
 def _wait(work: Work, call: Call, seconds: float) -> float:

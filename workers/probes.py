@@ -7,6 +7,15 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from orchestrator.domain.access import Scope
+from orchestrator.domain.errors import (
+    InsufficientScope,
+    RingOutError,
+    TooManyFailures,
+    Unauthenticated,
+)
+from orchestrator.service.gate import Gatekeeper
+from orchestrator.service.shown import from_headers
 from orchestrator.settings import ConfigurationError, Settings
 from workers import metrics
 
@@ -15,23 +24,49 @@ _ALIVE_WITHIN_S = 1.5
 _PROBE = {"Cache-Control": "no-store"}
 
 Question = Callable[[], Awaitable[bool]]
+Guard = Callable[[web.Request], Awaitable[web.Response | None]]
+"""Answers whom is not let in; None for who is."""
+
+
+def guarded(gate: Gatekeeper) -> Guard:
+    """Lets in who shows a key with the scope `ops`."""
+
+    async def refusal(request: web.Request) -> web.Response | None:
+        shown = from_headers(request.headers.getall("Authorization", ()))
+        try:
+            (await gate.admitted(shown, request.remote or "")).require(Scope.OPS)
+        except RingOutError as error:
+            status = _STATUS.get(type(error), 503)
+            headers = {**_PROBE, "WWW-Authenticate": 'Bearer realm="ringout"'}
+            return web.Response(text=f"{error.detail}\n", status=status, headers=headers)
+        return None
+
+    return refusal
+
+
+_STATUS = {Unauthenticated: 401, InsufficientScope: 403, TooManyFailures: 429}
+
+
+async def unguarded(_: web.Request) -> web.Response | None:
+    """Lets in everybody: only this machine reaches the port."""
+    return None
 
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, is_alive: Question, is_draining: Callable[[], bool]
+    settings: Settings, is_alive: Question, is_draining: Callable[[], bool], guard: Guard
 ) -> AsyncIterator[None]:
     """Serves during the block, unless the port is 0.
 
-    `is_alive` asks whether Redis answers. ConfigurationError where the address cannot be listened
-    on.
+    `is_alive` asks whether Redis answers; `guard` says who may see the metrics.
+    ConfigurationError where the address cannot be listened on.
     """
     if settings.worker_metrics_port == 0:
         yield
         return
     listener = _listening(settings.worker_metrics_host, settings.worker_metrics_port)
     runner = web.AppRunner(
-        _application(is_alive, is_draining), access_log=None, shutdown_timeout=_SHUTDOWN_S
+        _application(is_alive, is_draining, guard), access_log=None, shutdown_timeout=_SHUTDOWN_S
     )
     await runner.setup()
     await web.SockSite(runner, listener).start()
@@ -41,7 +76,9 @@ async def serving(
         await runner.cleanup()
 
 
-def _application(is_alive: Question, is_draining: Callable[[], bool]) -> web.Application:
+def _application(
+    is_alive: Question, is_draining: Callable[[], bool], guard: Guard
+) -> web.Application:
     async def live(_: web.Request) -> web.Response:
         return web.Response(text="ok\n", headers=_PROBE)
 
@@ -53,6 +90,8 @@ def _application(is_alive: Question, is_draining: Callable[[], bool]) -> web.App
         return web.Response(text="ok\n", headers=_PROBE)
 
     async def scrape(request: web.Request) -> web.Response:
+        if (refusal := await guard(request)) is not None:
+            return refusal
         body, kind = metrics.PROCESS.exposition(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={**_PROBE, "Content-Type": kind})
 

@@ -6,8 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from random import uniform
+from secrets import SystemRandom
 
+_chance = SystemRandom()
 _MOST_OF_ONE = 10
 _MOST_OF_A_SLOW_ONE = 2
 _SLOW_S = 2.0
@@ -34,7 +35,7 @@ class _Receiver:
         while self.put_off and self.put_off[0] <= now:
             heappop(self.put_off)
         needed = (len(self.put_off) + 1) * self.typical / self.most
-        wait = min(_LONGEST_S, max(_SHORTEST_S, needed)) * uniform(0.5, 1.5)  # noqa: S311
+        wait = min(_LONGEST_S, max(_SHORTEST_S, needed)) * _chance.uniform(0.5, 1.5)
         heappush(self.put_off, now + wait)
         return wait
 

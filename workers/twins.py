@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from orchestrator.domain.calls import Call
-from orchestrator.domain.evidence import CallRecord, Sought, candidates, doubtful, ends
+from orchestrator.domain.evidence import CallRecord, Sought, candidates, doubtful
 from orchestrator.domain.words import Outcome
 from workers.context import Work
 
@@ -62,7 +62,9 @@ async def _the_one(
     sessions = {row.session_id for row in fitting}
     for other, numbers in others:
         is_placed_elsewhere = bool({other.ringout_id, other.session_id} & sessions)
-        if not is_placed_elsewhere and any(numbers <= row.numbers for row in free):
+        if not is_placed_elsewhere and any(
+            numbers <= work.pairs.digests(row.numbers) for row in free
+        ):
             log.warning("calls_cannot_be_told_apart", call=call.id, other=other.id)
             return None
     return free[0] if len(free) == 1 else None
@@ -71,14 +73,15 @@ async def _the_one(
 async def _others(
     work: Work, call: Call, sought: Sought, fitting: list[CallRecord]
 ) -> list[tuple[Call, frozenset[str]]]:
-    """The other calls that were asked for and may own one of the records, with their ends."""
+    """The other calls that were asked for and may own one of the records, with the digests of
+    their ends: one that has ended is known by nothing else."""
     numbers = frozenset(number for row in fitting for number in row.numbers)
     ids = await work.pairs.to_any(numbers, sought.asked_at, _TWINS_WITHIN_MS)
     found = []
     for other_id in sorted(ids - {call.id}):
         other = await work.store.record(other_id)
         if other is not None and _was_asked_for(other.call):
-            found.append((other.call, ends(await work.store.request(other_id) or {})))
+            found.append((other.call, await work.pairs.ends_of(other_id)))
     return found
 
 

@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass
 
-_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (not bound here)
-
-
-def reachable(host: str) -> str:
-    """An address under which this machine reaches what listens on `host`."""
-    return _EVERYWHERE.get(host, host)
+from orchestrator.settings.addresses import authority, reachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +12,9 @@ class Address:
     host: str
     port: int
     variable: str
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
         """How this machine reaches it."""
-        host = reachable(self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"{self.scheme}://{authority(reachable(self.host), self.port)}"

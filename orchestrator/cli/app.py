@@ -10,11 +10,33 @@ import typer
 from typer.exceptions import TyperException
 
 from orchestrator import __version__
-from orchestrator.cli import calls, credentials, diagnosis, events, processes, webhooks
+from orchestrator.cli import (
+    calls,
+    credentials,
+    diagnosis,
+    events,
+    forgetting,
+    keys,
+    pause,
+    processes,
+    suppression,
+    webhooks,
+)
 from orchestrator.cli.ending import WRONG, Ended
 from orchestrator.settings import ConfigurationError
 
-_GROUPS = (processes, calls, events, webhooks, credentials, diagnosis)
+_GROUPS = (
+    processes,
+    calls,
+    events,
+    webhooks,
+    credentials,
+    keys,
+    suppression,
+    forgetting,
+    pause,
+    diagnosis,
+)
 
 app = typer.Typer(
     name="ringout",

@@ -4,7 +4,6 @@ Secrets are never arguments, which any user of the machine can read: they come f
 environment, from a file, or are asked for.
 """
 
-import json
 import os
 import sys
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator import settings
+from orchestrator.cli.answers import show
 from orchestrator.cli.calls import AsJson
 from orchestrator.cli.ending import FAILED, WRONG, Ended
 from orchestrator.cli.processes import in_loop
@@ -65,14 +65,14 @@ def add(
     shown = [
         {"name": one.name, "account": one.account, "extension": one.extension} for one in wanted
     ]
-    _show({"added": shown}, [f"{one.name}  added" for one in wanted], as_json=as_json)
+    show({"added": shown}, [f"{one.name}  added" for one in wanted], as_json=as_json)
 
 
 @_group.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List the credentials, where they are from, and why RingCentral refuses those it does."""
     rows = _kept("rows")
-    _show({"credentials": rows}, [_line(row) for row in rows], as_json=as_json)
+    show({"credentials": rows}, [_line(row) for row in rows], as_json=as_json)
 
 
 @_group.command()
@@ -84,7 +84,7 @@ def remove(
     """Remove a credential: its calls that are not placed yet end, with that reason."""
     if not _kept("remove", name):
         raise Ended(f"there is no credential {name} in Redis", FAILED)
-    _show({"name": name, "removed": True}, [f"{name}  removed"], as_json=as_json)
+    show({"name": name, "removed": True}, [f"{name}  removed"], as_json=as_json)
 
 
 def _one(name: str, account: str, extension: str, client_id: str | None) -> Credential:
@@ -142,8 +142,3 @@ def _kept(work: str, *arguments: Any) -> Any:
     """What a function of `orchestrator.cli.kept` answers, which takes its time to import."""
     kept = import_module("orchestrator.cli.kept")
     return in_loop(getattr(kept, work)(settings.load(), *arguments))
-
-
-def _show(answer: Any, lines: list[str], *, as_json: bool) -> None:
-    for line in [json.dumps(answer)] if as_json else lines:
-        typer.echo(line)

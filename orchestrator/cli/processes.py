@@ -28,7 +28,8 @@ _PROCESSES = {
 """Where each process's `async def run(settings)` is."""
 
 
-_CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+_NO_PORT = (errno.EADDRINUSE, errno.EACCES)
+_NO_HOST = (errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,7 +65,7 @@ def worker() -> None:
 
 def simulator() -> None:
     """Run a simulated RingCentral."""
-    os.execv(SIMULATOR[0], SIMULATOR)  # noqa: S606 (our own interpreter and module, no shell)
+    os.execv(SIMULATOR[0], SIMULATOR)  # ours, no shell  # noqa: S606  # nosec B606
 
 
 def in_loop(work: Coroutine[Any, Any, Answer]) -> Answer:
@@ -81,9 +82,11 @@ def _run(name: str) -> None:
     try:
         in_loop(run(chosen))
     except OSError as error:
-        if error.errno not in _CANNOT_LISTEN and not isinstance(error, socket.gaierror):
+        is_host = error.errno in _NO_HOST or isinstance(error, socket.gaierror)
+        if not is_host and error.errno not in _NO_PORT:
             raise
-        raise Ended(f"RINGOUT_{name.upper()}_PORT: cannot listen there: {error}", WRONG) from error
+        variable = f"RINGOUT_{name.upper()}_{'HOST' if is_host else 'PORT'}"
+        raise Ended(f"{variable}: cannot listen there: {error}", WRONG) from error
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -161,11 +161,17 @@ class RestClient:
         )
 
 
+def shown_to_rest(settings: Settings) -> dict[str, str]:
+    """The header that proves who asks, where there is a key to prove it with."""
+    key = settings.own_key
+    return {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
+
+
 @asynccontextmanager
 async def rest_client(settings: Settings) -> AsyncIterator[RestClient]:
     """A client of the REST front end that the settings name."""
     timeout = aiohttp.ClientTimeout(total=_LOOK_S + 10, connect=5)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    async with aiohttp.ClientSession(timeout=timeout, headers=shown_to_rest(settings)) as session:
         yield RestClient(session, URL(settings.base_url))
 
 
@@ -180,5 +186,7 @@ def _refusal(status: int, problem: Any) -> Ended:
     reason = str(told.get("detail") or told.get("title") or f"HTTP status {status}")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return NoAnswer(reason)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return Ended("RINGOUT_API_KEY: should be a valid key (`ringout keys create`)", WRONG)
     is_usage = status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
     return Ended(reason, WRONG if is_usage else FAILED)

@@ -1,10 +1,10 @@
 """`ringout webhooks`: who is told of events, and what could not be told."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.answers import show
 from orchestrator.cli.calls import AsJson, asked
 from orchestrator.cli.ending import WRONG, Ended
 
@@ -46,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
 def list_(*, as_json: AsJson = False) -> None:
     """List the webhooks."""
     answer = asked(lambda client: client.ask("GET", _MANY))
-    _show(answer, [_webhook(one) for one in answer["webhooks"]], as_json=as_json)
+    show(answer, [_webhook(one) for one in answer["webhooks"]], as_json=as_json)
 
 
 @_group.command()
@@ -67,14 +67,14 @@ def add(
     }
     body = {name: value for name, value in wish.items() if value is not None}
     webhook = asked(lambda client: client.ask("POST", _MANY, body))
-    _show(webhook, [_webhook(webhook), f"  secret     {webhook['secret']}"], as_json=as_json)
+    show(webhook, [_webhook(webhook), f"  secret     {webhook['secret']}"], as_json=as_json)
 
 
 @_group.command()
 def remove(webhook_id: WebhookId, *, as_json: AsJson = False) -> None:
     """Remove a webhook, and its deliveries with it."""
     asked(lambda client: client.ask("DELETE", _one(webhook_id)))
-    _show({"id": webhook_id, "removed": True}, [f"{webhook_id}  removed"], as_json=as_json)
+    show({"id": webhook_id, "removed": True}, [f"{webhook_id}  removed"], as_json=as_json)
 
 
 @_group.command()
@@ -82,7 +82,7 @@ def enable(webhook_id: WebhookId, *, as_json: AsJson = False) -> None:
     """Enable a webhook that was disabled."""
     body = {"enabled": True}
     webhook = asked(lambda client: client.ask("PATCH", _one(webhook_id), body))
-    _show(webhook, [_webhook(webhook)], as_json=as_json)
+    show(webhook, [_webhook(webhook)], as_json=as_json)
 
 
 @_group.command()
@@ -90,13 +90,13 @@ def redeliver(target: Target, *, since: Since = None, as_json: AsJson = False) -
     """Attempt a delivery anew, or all dead ones of a webhook since a time."""
     if target.startswith("dlv_"):
         delivery = asked(lambda client: client.ask("POST", f"{_DELIVERIES}/{target}/redeliver"))
-        _show(delivery, [_delivery(delivery)], as_json=as_json)
+        show(delivery, [_delivery(delivery)], as_json=as_json)
         return
     if since is None:
         raise Ended("a webhook's deliveries are made anew since when? --since says so", WRONG)
     body = {"since": since}
     answer = asked(lambda client: client.ask("POST", f"{_one(target)}/redeliver", body))
-    _show(answer, [f"{answer['redelivered']} deliveries are made anew"], as_json=as_json)
+    show(answer, [f"{answer['redelivered']} deliveries are made anew"], as_json=as_json)
 
 
 @_group.command()
@@ -110,16 +110,11 @@ def deliveries(
         return await client.ask("GET", path, state=state, limit=limit)
 
     answer = asked(work)
-    _show(answer, [_delivery(one) for one in answer["deliveries"]], as_json=as_json)
+    show(answer, [_delivery(one) for one in answer["deliveries"]], as_json=as_json)
 
 
 def _one(webhook_id: str) -> str:
     return f"{_MANY}/{webhook_id}"
-
-
-def _show(answer: Any, lines: list[str], *, as_json: bool) -> None:
-    for line in [json.dumps(answer)] if as_json else lines:
-        typer.echo(line)
 
 
 def _webhook(webhook: dict[str, Any]) -> str:

@@ -33,6 +33,14 @@ class Quota:
     seconds: int
 
 
+def quotas_of(text: str) -> tuple[Quota, ...]:
+    """The quotas that a text such as `1/60,5/3600` names; none for `off`."""
+    if text == "off":
+        return ()
+    pairs = (part.split("/") for part in text.split(","))
+    return tuple(Quota(int(most), int(seconds)) for most, seconds in pairs)
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks: `owner` marks what it makes as its own; `name` is what people call it.

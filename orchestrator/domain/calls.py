@@ -68,7 +68,8 @@ class Call:
     The last group is ours and never shown: `fence` is the token of the worker that holds the
     right to ask RingCentral, empty when nobody does; `credential` names whom RingCentral is asked
     as; `hung_up_at` is when RingCentral agreed to end its telephony session, `read_at` when its
-    status was last read, `sighting` what presence last said of it, `owner` whose call it is.
+    status was last read, `sighting` what presence last said of it, `owner` whose call it is,
+    `hours` when it may be placed.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Call:
     read_at: int | None = None
     sighting: str = ""
     owner: str = ""
+    hours: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -186,6 +188,8 @@ def expired(call: Call, now: int) -> Change | None:
     if not call.may_be_placed or now < call.expires_at:
         return None
     reason = Reason("expired", "The call could not be placed within the time it was worth placing.")
+    if held := call.reason:
+        reason = replace(held, message=f"Not placed in time. {held.message}")
     return _ended(call, now, Outcome.EXPIRED, reason)
 
 
@@ -196,9 +200,9 @@ def placing(call: Call, now: int, fence: str) -> Change | None:
     """
     if not call.may_be_placed or call.cancel is not None or now >= call.expires_at:
         return None
-    if call.state is State.PLACING:
+    if call.state is State.PLACING and call.reason is None:
         return Change(replace(call, fence=fence, asked_at=now), None)
-    return _moved(call, state=State.PLACING, fence=fence, asked_at=now)
+    return _moved(call, state=State.PLACING, reason=None, fence=fence, asked_at=now)
 
 
 def released(call: Call, now: int, fence: str) -> Change | None:

@@ -6,6 +6,8 @@ Each error carries a stable `code` (a front end shows it, a program may branch o
 
 from dataclasses import dataclass
 
+from orchestrator.domain.velocity import Figure
+
 
 class RingOutError(Exception):
     """Anything this product refuses or fails to do."""
@@ -46,9 +48,16 @@ class MalformedRequest(RingOutError):
 
 
 class Unauthenticated(RingOutError):
-    """No credentials, or none that are valid: which of the two, and why, is not told."""
+    """No credentials, or none that are valid: which of the two, and why, is not told.
+
+    `was_shown` says whether there were any: HTTP's challenge tells that, as RFC 6750 wants it.
+    """
 
     code = "unauthenticated"
+
+    def __init__(self, detail: str, *, was_shown: bool = False) -> None:
+        super().__init__(detail)
+        self.was_shown = was_shown
 
 
 class InsufficientScope(RingOutError):
@@ -74,6 +83,18 @@ class RefusedByPolicy(RingOutError):
         super().__init__(detail)
         self.policy = policy
         self.field = field
+
+
+class ConfirmationRequired(RefusedByPolicy):
+    """A person must be asked before this call is made, and whoever asks for it cannot ask one."""
+
+    code = "confirmation_required"
+
+
+class ConfirmationDeclined(RefusedByPolicy):
+    """A person was asked, and does not want this call."""
+
+    code = "confirmation_declined"
 
 
 class CallNotFound(RingOutError):
@@ -134,19 +155,32 @@ class TooManyFailures(Retryable):
 
 class VelocityExceeded(Retryable):
     """As many calls as may be were accepted lately: `policy` names the rule, such as
-    `velocity.callee`. Nothing was written down."""
+    `velocity.callee`; `figures` are what is left of every quota. Nothing was written down."""
 
     code = "velocity_exceeded"
 
-    def __init__(self, policy: str, detail: str, retry_after: float) -> None:
+    def __init__(
+        self, policy: str, detail: str, retry_after: float, figures: tuple[Figure, ...] = ()
+    ) -> None:
         super().__init__(detail, retry_after)
         self.policy = policy
+        self.figures = figures
 
 
 class StorageUnavailable(Retryable):
     """Redis did not answer in time."""
 
     code = "storage_unavailable"
+
+
+class IdentityUnavailable(Retryable):
+    """A token cannot be checked: the keys of the identity provider cannot be had."""
+
+    code = "identity_unavailable"
+
+
+class OtherNumbersKey(StorageUnavailable):
+    """The digests of numbers in Redis were made with another key: none would be recognised."""
 
 
 class UpstreamUnavailable(Retryable):

@@ -12,6 +12,11 @@ _DIALLABLE_RUN = re.compile(r"\+?[0-9](?:[ \-.()]{0,2}[0-9]){6,17}")
 
 _E164_RUN = re.compile(r"(?:\+|%2[Bb])([1-9][0-9]{6,14})(?![0-9])")
 
+HIDDEN = "+********"
+"""Stands for a number that is forgotten."""
+
+_BETWEEN = r"[ \-.()/]{0,3}"
+
 _SHOWN_HEAD = 3
 _SHOWN_TAIL = 4
 _HIDDEN_AT_LEAST = 4
@@ -50,3 +55,15 @@ def scrubbed(text: str) -> str:
 def scrubbed_e164(text: str) -> str:
     """The text with every number in E.164 form masked; ids and times, which have no +, stay."""
     return _E164_RUN.sub(lambda match: masked("+" + match.group(1)), text)
+
+
+def spellings(number: str) -> re.Pattern[str]:
+    """Finds a number in E.164 form however it is written: with or without +, percent-encoded,
+    punctuated; not inside a longer run of digits."""
+    return re.compile(rf"(?<![0-9]){_BETWEEN.join(number.lstrip('+'))}(?![0-9])")
+
+
+def forgotten(text: str, number: str) -> str:
+    """The text without a number in E.164 form, nor the masked one by which it was recognised."""
+    bare = spellings(number).sub(HIDDEN.lstrip("+"), text.replace(masked(number), HIDDEN))
+    return bare.replace("++", "+")

@@ -1,5 +1,6 @@
 """The MCP application: the server with its tools and resource, and what guards its endpoint."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator import __version__
 from orchestrator.domain.errors import CallNotFound, InvalidRequest, RingOutError
+from orchestrator.edge.rules import Rules
+from orchestrator.mcp.access import METRICS, Guard, Resource
 from orchestrator.mcp.arguments import CallArguments, understood
-from orchestrator.mcp.asker import Asked, asker_of
+from orchestrator.mcp.asker import asker_of, owner_of
+from orchestrator.mcp.confirmation import Confirmation
+from orchestrator.mcp.edge import MOST_BODY_BYTES, Edge
 from orchestrator.mcp.metrics import Metrics
 from orchestrator.mcp.progress import Progress
 from orchestrator.mcp.replies import said
@@ -30,15 +35,14 @@ from orchestrator.storage.events import EventLog
 from orchestrator.storage.following import Follower
 
 PATH = "/mcp"
-MOST_BODY_BYTES = 64 * 1024
 _NAME = "ringout"
 _QUIET_S = 30.0
 _INSTRUCTIONS = (
     "Connects two people by phone through RingCentral RingOut: the caller's phone rings first, "
     "then the callee's. Numbers are E.164, such as +16505550123, and come back masked. Make a "
-    "call with make-ringout-call, with an idempotencyKey of your own for each wish; follow it "
-    "with get-ringout-call-status until its state is ended; withdraw it with "
-    "cancel-ringout-call. Every error says what to do next."
+    "call with make-ringout-call, with an idempotencyKey of your own for each wish; a person may "
+    "be asked to confirm it before anybody is rung. Follow it with get-ringout-call-status until "
+    "its state is ended; withdraw it with cancel-ringout-call. Every error says what to do next."
 )
 _PROBE = {"Cache-Control": "no-store"}
 
@@ -78,12 +82,13 @@ def build(front_end: FrontEnd, settings: Settings, bus: SubscriptionBus) -> MCPS
     Logging must be configured before: the SDK's constructor configures it where nobody has.
     """
     metrics = Metrics(front_end.metrics)
+    confirmation = Confirmation(front_end.service, settings.mcp_confirmation)
     mcp: MCPServer[Any] = MCPServer(
         _NAME,
         title="RingOut",
         version=__version__,
         instructions=_INSTRUCTIONS,
-        tools=tools(front_end.service, metrics, _progress(front_end)),
+        tools=tools(front_end.service, metrics, _progress(front_end), confirmation),
         request_state_security=_state_security(settings),
         subscriptions=bus,
     )
@@ -100,12 +105,14 @@ def _progress(front_end: FrontEnd) -> Progress:
 def endpoint(
     front_end: FrontEnd,
     settings: Settings,
-    guard: TransportSecuritySettings,
+    whom: Rules,
     build: Build = build,
     *,
+    origin: str = "",
     stateless: bool = True,
 ) -> Endpoint:
-    """The application of the server that `build` makes; `guard` says whom it answers."""
+    """The application of the server that `build` makes; `whom` says whom it answers, and `origin`
+    where it listens."""
     bus = InMemorySubscriptionBus()
     mcp = build(front_end, settings, bus)
     subscriptions = Subscriptions(front_end.service, bus)
@@ -115,19 +122,24 @@ def endpoint(
         stateless_http=stateless,
         json_response=False,
         max_request_body_size=MOST_BODY_BYTES,
-        transport_security=guard,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     app.router.redirect_slashes = False
     mcp.session_manager.app.add_request_handler(
         "subscriptions/listen", SubscriptionsListenRequestParams, subscriptions
     )
-    return Endpoint(Asked(PostOnly(app) if stateless else app), subscriptions)
+    resource = Resource(settings.mcp_public_url or origin, PATH, settings.oidc_issuer)
+    admits = Guard(front_end.gate, resource).admits
+    guarded = PostOnly(app) if stateless else app
+    edge = Edge(guarded, whom, settings.most_requests, lambda: subscriptions.count, admits)
+    return Endpoint(edge, subscriptions)
 
 
 def _state_security(settings: Settings) -> RequestStateSecurity:
-    if settings.mcp_state_keys is None:
-        return RequestStateSecurity.ephemeral()
-    return RequestStateSecurity(keys=settings.mcp_state_keys.get_secret_value().split(","))
+    """Seals what clients hold for us: bound to who asks, whom the SDK's own way does not know."""
+    shared = settings.mcp_state_keys
+    keys = shared.get_secret_value().split(",") if shared else [secrets.token_hex(32)]
+    return RequestStateSecurity(keys=keys, bind_principal=owner_of)
 
 
 def _add_resource(mcp: MCPServer[Any], service: CallService) -> None:
@@ -155,7 +167,7 @@ def _add_metrics(mcp: MCPServer[Any], metrics: Metrics) -> None:
         body, kind = metrics.exposition(request.headers.get("accept", ""))
         return Response(body, headers={"Content-Type": kind})
 
-    mcp.custom_route("/metrics", methods=["GET"])(exposed)
+    mcp.custom_route(METRICS, methods=["GET"])(exposed)
 
 
 def _add_probes(mcp: MCPServer[Any], backend: Backend, subscriptions: Subscriptions) -> None:

@@ -1,30 +1,55 @@
 """Who asks: put beside an HTTP request before the SDK sees it, and found again by a tool."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.authentication import AuthCredentials
+from starlette.types import Scope
 
-from orchestrator.domain.access import HOUSE, Principal
+from orchestrator.domain.access import HOUSE_OWNER, Principal
 
+_NOT_KEPT = ""
 _ASKER = "ringout.asker"
 
 
-class Asked:
-    """Notes who asks with each request."""
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who was let in; `again` proves it once more by the same credentials and raises as the first
+    time, for what stays open longer than credentials may last."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    asker: Principal
+    again: Callable[[], Awaitable[Principal]]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[_ASKER] = HOUSE
-        await self._app(scope, receive, send)
+
+def note(scope: Scope, admission: Admission) -> None:
+    """Puts it beside the request, also as the SDK looks for it, which binds sessions to it."""
+    scope[_ASKER] = admission
+    owner = admission.asker.owner
+    if owner != HOUSE_OWNER:
+        scopes = sorted(admission.asker.scopes)
+        token = AccessToken(token=_NOT_KEPT, client_id=owner, subject=owner, scopes=scopes)
+        scope["user"] = AuthenticatedUser(token)
+        scope["auth"] = AuthCredentials(scopes)
 
 
 def asker_of(context: Context[Any, Any]) -> Principal:
     """Whom the credentials of the request under way name."""
-    request = context.request_context.request
-    if request is None:
+    return admission_of(context.request_context).asker
+
+
+def owner_of(context: ServerRequestContext[Any, Any]) -> str:
+    """Whose the request under way is: what clients hold for us is bound to it."""
+    return admission_of(context).asker.owner
+
+
+def admission_of(context: ServerRequestContext[Any, Any]) -> Admission:
+    """How who asks was let in."""
+    if context.request is None:
         raise LookupError("a tool is run without an HTTP request")
-    asker: Principal = request.scope[_ASKER]
-    return asker
+    admission: Admission = context.request.scope[_ASKER]
+    return admission

@@ -8,11 +8,16 @@ from mcp.types import CallToolResult, TextContent
 from orchestrator.domain import phones
 from orchestrator.domain.errors import (
     CallNotFound,
+    ConfirmationDeclined,
+    ConfirmationRequired,
     IdempotencyKeyReused,
+    InsufficientScope,
     InvalidRequest,
+    RefusedByPolicy,
     Retryable,
     RingOutError,
     UpstreamRefused,
+    VelocityExceeded,
 )
 from orchestrator.storage.records import Snapshot
 
@@ -32,11 +37,35 @@ _NO_USE = (
     "Repeating the same request will not help: change what RingCentral objects to, or tell the "
     "person who runs this service."
 )
+_POLICY = (
+    "Nothing was done, nobody is rung. This is a rule of this service: do not try to get around "
+    "it, tell the person for whom the call was to be made."
+)
+_CANNOT_ASK = (
+    "Nothing was done, nobody is rung. Tell the person for whom the call was to be made: they can "
+    "make it themselves, or use a client that can ask them."
+)
+_DECLINED = (
+    "Nothing was done, nobody is rung. Do not ask again for the same call unless the person wants "
+    "it after all."
+)
+_TOO_MANY = (
+    "Nothing was done, nobody is rung. Do not try again at once, nor by another way: there is room "
+    "again in {seconds} s. Only then, and if the call is still wanted, call {tool} again."
+)
+_NO_RIGHT = (
+    "Nothing was done. Repeating the same request will not help: tell the person who runs this "
+    "service, who can give out a key with that scope, or ask the identity provider for it."
+)
 _STEPS: tuple[tuple[type[RingOutError], str], ...] = (
     (InvalidRequest, "Nothing was done. Correct what is named here and call {tool} again."),
     (IdempotencyKeyReused, _OTHER_KEY),
     (CallNotFound, _CHECK_ID),
     (UpstreamRefused, _NO_USE),
+    (ConfirmationRequired, _CANNOT_ASK),
+    (ConfirmationDeclined, _DECLINED),
+    (RefusedByPolicy, _POLICY),
+    (InsufficientScope, _NO_RIGHT),
 )
 """What to do about an error; any other is over by itself after a while."""
 
@@ -63,6 +92,11 @@ def said(error: RingOutError) -> str:
     if isinstance(error, UpstreamRefused):
         spoke = phones.scrubbed(error.detail)
         return _sentence(f"RingCentral answered {error.http_status} {error.error_code}: {spoke}")
+    if isinstance(error, VelocityExceeded):
+        return _sentence(f"{error.policy}: {error.detail}")
+    if isinstance(error, RefusedByPolicy):
+        about = f"body.{error.field} " if error.field else ""
+        return _sentence(f"{error.policy}: {about}{error.detail}")
     return _sentence(error.detail)
 
 
@@ -74,6 +108,8 @@ def _next(tool: str, error: RingOutError, *, has_key: bool) -> str:
     for kind, step in _STEPS:
         if isinstance(error, kind):
             return step.format(tool=tool)
+    if isinstance(error, VelocityExceeded):
+        return _TOO_MANY.format(tool=tool, seconds=max(1, ceil(error.retry_after)))
     if isinstance(error, Retryable):
         when = f"Wait {max(1, ceil(error.retry_after))} s, then"
     else:

@@ -2,44 +2,63 @@
 
 import asyncio
 import gc
-import ipaddress
+import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import structlog
 import uvicorn
-from mcp.server.transport_security import TransportSecuritySettings
 
+from orchestrator.edge.door import HANDSHAKE_S, Door, limits
+from orchestrator.edge.rules import MOST_HEAD, Rules, rules
+from orchestrator.edge.tls import tls_context
 from orchestrator.mcp.app import PATH, Build, Endpoint, build, endpoint
-from orchestrator.runtime import front_end
+from orchestrator.mcp.connections import connections
+from orchestrator.mcp.subscriptions import MOST_STREAMS
+from orchestrator.runtime import front_end, require_keys
 from orchestrator.settings import Settings
+from orchestrator.settings.addresses import authority, reachable
 from orchestrator.storage.feed import Feed
 
-_MOST_CONNECTIONS = 1024
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 75
 _DRAIN_S = 5
-_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 log = structlog.get_logger(__name__)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn that leaves signals to us and says when it accepts connections."""
 
-    def __init__(self, config: uvicorn.Config, ready_line: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready_line: str, tls: ssl.SSLContext | None, door: Door
+    ) -> None:
         super().__init__(config)
         self._ready_line = ready_line
+        self._tls = tls
+        self._door = door
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
 
+    async def _served(self, listener: socket.socket) -> asyncio.base_events.Server:
+        make = connections(self._door)
+        return await asyncio.get_running_loop().create_server(
+            lambda: make(self.config, self.server_state, self.lifespan.state),
+            sock=listener,
+            ssl=self._tls,
+            backlog=_BACKLOG,
+            ssl_handshake_timeout=HANDSHAKE_S if self._tls else None,
+        )
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
+        await super().startup(sockets=[])
+        self.servers = [await self._served(each) for each in sockets or ()]
         gc.collect()
         gc.freeze()
         sys.stdout.write(f"{self._ready_line}\n")
@@ -51,24 +70,39 @@ async def run(settings: Settings, build: Build = build, *, stateless: bool = Tru
 
     Then /readyz says 503, streams get their closing frame, requests under way have five seconds
     to finish, and it returns. Logging must be configured before, since the SDK does it where
-    nobody has. OSError where the address cannot be listened on.
+    nobody has. OSError where the address cannot be listened on, ConfigurationError where TLS
+    cannot be served or where others reach the address and nobody could be let in.
     """
+    tls = tls_context(settings)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     with _listening(settings.mcp_host, settings.mcp_port) as listener:
         port = listener.getsockname()[1]
-        async with front_end(settings) as parts:
-            whom = guard(settings.mcp_host, port, settings.mcp_allowed_hosts)
-            served = endpoint(parts, settings, whom, build, stateless=stateless)
-            origin = f"http://{_authority(settings.mcp_host, port)}"
-            await _serve(served, listener, origin, stopped, parts.service.feed)
+        scheme = "http" if tls is None else "https"
+        origin = f"{scheme}://{_authority(settings.mcp_host, port)}"
+        own = f"{scheme}://{authority(reachable(settings.mcp_host), port)}"
+        async with front_end(settings, settings.mcp_host) as parts:
+            await require_keys(settings, settings.mcp_host, "RINGOUT_MCP_HOST", parts.backend)
+            served = endpoint(
+                parts, settings, whom(settings), build, origin=own, stateless=stateless
+            )
+            door = Door(limits(settings, MOST_STREAMS))
+            server = Server(config(served), f"mcp listening on {origin}{PATH}", tls, door)
+            async with door.watched():
+                await _serve(served, server, listener, stopped, parts.service.feed)
 
 
-async def _serve(
-    served: Endpoint, listener: socket.socket, origin: str, stopped: asyncio.Event, feed: Feed
-) -> None:
-    config = uvicorn.Config(
+def whom(settings: Settings) -> Rules:
+    """Whom MCP answers, as the settings say."""
+    return rules(settings, settings.mcp_host, settings.mcp_allowed_hosts, settings.mcp_public_url)
+
+
+def config(served: Endpoint) -> uvicorn.Config:
+    """How uvicorn serves it."""
+    # Its warnings say that a client has sent what is not HTTP, as often as a client does.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return uvicorn.Config(
         served.app,
         http="h11",
         ws="none",
@@ -77,11 +111,15 @@ async def _serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=MOST_HEAD,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_DRAIN_S,
     )
-    server = _Server(config, f"mcp listening on {origin}{PATH}")
+
+
+async def _serve(
+    served: Endpoint, server: Server, listener: socket.socket, stopped: asyncio.Event, feed: Feed
+) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stopped.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -91,39 +129,6 @@ async def _serve(
     await feed.close()
     server.should_exit = True
     await serving
-
-
-def guard(host: str, port: int, more: str) -> TransportSecuritySettings:
-    """Whom the endpoint answers: the Host header names our own address or is listed in `more`,
-    and the Origin header, if there is one, is our own address.
-
-    A page elsewhere that has rebound its name to our address sends its own name, which is none
-    of these. No wildcards: the SDK takes them for plain prefixes.
-    """
-    own = _own_hosts(host, port)
-    return TransportSecuritySettings(
-        allowed_hosts=[*own, *(each for each in more.split(",") if each)],
-        allowed_origins=[f"http://{each}" for each in own],
-    )
-
-
-def _own_hosts(host: str, port: int) -> list[str]:
-    is_local = host == "localhost" or (_is_address(host) and _is_loopback_or_any(host))
-    names = _LOOPBACK_NAMES if is_local else (_authority(host, port).removesuffix(f":{port}"),)
-    return [f"{name}:{port}" for name in names] + (list(names) if port == 80 else [])
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback_or_any(host: str) -> bool:
-    address = ipaddress.ip_address(host)
-    return address.is_loopback or address.is_unspecified
 
 
 def _authority(host: str, port: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import ConfigDict
 
 from orchestrator.domain.access import Principal
@@ -27,9 +27,11 @@ from orchestrator.mcp.arguments import (
     understood,
 )
 from orchestrator.mcp.asker import asker_of
+from orchestrator.mcp.confirmation import Confirmation
 from orchestrator.mcp.metrics import Metrics
 from orchestrator.mcp.progress import Progress, Report
 from orchestrator.service import CallDocument, CallService
+from orchestrator.service.rehearsal import VALIDATE_ONLY
 from orchestrator.storage.records import Snapshot
 
 _OUTPUT_SCHEMA = CallDocument.model_json_schema(
@@ -46,10 +48,11 @@ _CANCELS = ToolAnnotations(
 )
 _MAKE_MORE = (
     "Rings the caller (body.from), then the callee (body.to), and connects the two. Real phones "
-    "ring: give an idempotencyKey, so that repeating the request cannot ring anybody twice. The "
-    "call is accepted and returned at once, as a rule in state queued; a request with a "
-    "progressToken is told of each change instead, and returns when the call has ended, or after "
-    "55 seconds, with the call as it is then. While state is not ended, use "
+    "ring, so a person may be asked to confirm the call first. Give an idempotencyKey, so that "
+    "repeating the request cannot ring anybody twice. The call is accepted and returned at once, "
+    "as a rule in state queued; a request with a progressToken is told of each change instead, and "
+    "returns when the call has ended, or after 55 seconds, with the call as it is then. While "
+    "state is not ended, use "
     f"{replies.STATUS} with the call's id every 2 seconds; outcome and reason then say how it "
     "ended. Giving up the request does not cancel the call."
 )
@@ -67,7 +70,12 @@ _CANCEL_MORE = (
 )
 
 
-Run = Callable[[dict[str, Any], Context[Any]], Awaitable[CallToolResult]]
+Answer = CallToolResult | InputRequiredResult
+Run = Callable[[dict[str, Any], Context[Any]], Awaitable[Answer]]
+Before = Callable[
+    [Principal, ArgumentsT, Context[Any]], Awaitable[ArgumentsT | InputRequiredResult]
+]
+"""What comes before a tool acts: the arguments that it acts on, or a question to answer with."""
 
 
 class _AsSent(ArgModelBase):
@@ -86,7 +94,12 @@ class CallTools:
     async def make(self, asker: Principal, wanted: MakeArguments) -> Snapshot:
         """Accepts the call."""
         accepted = await self.service.accept(
-            asker, wanted.account_id, wanted.extension_id, wanted.body, wanted.idempotency_key
+            asker,
+            wanted.account_id,
+            wanted.extension_id,
+            wanted.body,
+            wanted.idempotency_key,
+            via="mcp",
         )
         return accepted.snapshot
 
@@ -99,20 +112,23 @@ class CallTools:
     async def cancel(self, asker: Principal, wanted: CallArguments) -> Snapshot:
         """Cancels the call, or asks for it."""
         cancelled = await self.service.cancel(
-            asker, wanted.account_id, wanted.extension_id, wanted.ringout_id
+            asker, wanted.account_id, wanted.extension_id, wanted.ringout_id, via="mcp"
         )
         return cancelled.snapshot
 
 
-def tools(service: CallService, metrics: Metrics, progress: Progress) -> list[Tool]:
+def tools(
+    service: CallService, metrics: Metrics, progress: Progress, confirmation: Confirmation
+) -> list[Tool]:
     """The tools, ready to be registered."""
     acts = CallTools(service)
+    before = confirmation.confirmed
     return [
         _tool(
             (replies.MAKE, "Make RingOut Call", _MAKE_MORE),
             _MAKES,
             MakeArguments,
-            _answering(replies.MAKE, MakeArguments, acts.make, metrics, progress),
+            _answering(replies.MAKE, MakeArguments, acts.make, metrics, progress, before),
         ),
         _tool(
             (replies.STATUS, "Get RingOut Call Status", _STATUS_MORE),
@@ -155,16 +171,24 @@ def _answering(
     act: Callable[[Principal, ArgumentsT], Awaitable[Snapshot]],
     metrics: Metrics,
     progress: Progress | None = None,
+    before: Before[ArgumentsT] | None = None,
 ) -> Run:
-    async def run(sent: dict[str, Any], context: Context[Any]) -> CallToolResult:
+    async def run(sent: dict[str, Any], context: Context[Any]) -> Answer:
         with metrics.observed(name) as observation:
             try:
-                call = await act(asker_of(context), understood(model, sent))
-                if progress is not None and (report := _report(context)) is not None:
+                asker, wanted = asker_of(context), understood(model, sent)
+                settled = await before(asker, wanted, context) if before else wanted
+                if isinstance(settled, InputRequiredResult):
+                    observation.result = "asked"
+                    return settled
+                call = await act(asker, settled)
+                is_real = call.id != VALIDATE_ONLY
+                if progress is not None and is_real and (report := _report(context)) is not None:
                     call = await progress.ended(call, report)
                 answer = replies.shown(call)
             except RingOutError as error:
                 observation.result = error.code
+                metrics.refused(error)
                 has_key = sent.get("idempotencyKey") is not None
                 return replies.refusal(name, error, has_key=has_key)
             observation.result = "ok"

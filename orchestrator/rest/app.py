@@ -9,14 +9,19 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
+from orchestrator.edge.door import Door, limits
+from orchestrator.edge.rules import rules
+from orchestrator.edge.tls import tls_context
+from orchestrator.rest.access import Access
+from orchestrator.rest.edge import Edge
 from orchestrator.rest.metrics import Metrics
 from orchestrator.rest.middleware import around
-from orchestrator.rest.problems import MOST_BODY
+from orchestrator.rest.problem_kinds import MOST_BODY
 from orchestrator.rest.routes import table
-from orchestrator.rest.server import Runner, listening
-from orchestrator.rest.streams import HEARTBEAT_S, Streams
+from orchestrator.rest.server import Runner, Site, listening
+from orchestrator.rest.streams import HEARTBEAT_S, Most, Streams
 from orchestrator.rest.waits import Waits
-from orchestrator.runtime import FrontEnd, front_end
+from orchestrator.runtime import FrontEnd, front_end, require_keys
 from orchestrator.settings import Settings
 
 WAITS = web.AppKey("waits", Waits)
@@ -29,14 +34,21 @@ log = structlog.get_logger(__name__)
 
 
 def build(
-    parts: FrontEnd, most_streams: int = 1_000, heartbeat: float = HEARTBEAT_S
+    parts: FrontEnd,
+    most_streams: Most | None = None,
+    heartbeat: float = HEARTBEAT_S,
+    edge: Edge | None = None,
 ) -> web.Application:
     """The application, without a server around it; at most so many event streams, and seconds
-    between two signs of life on each."""
-    waits, metrics = Waits(), Metrics(parts.metrics)
-    streams = Streams(waits, metrics, most_streams, heartbeat)
-    app = web.Application(middlewares=[around(metrics, waits)], client_max_size=MOST_BODY)
+    between two signs of life on each. `edge` says who is let in."""
+    edge = edge or Edge()
+    waits, metrics, access = Waits(), Metrics(parts.metrics), Access(parts.gate)
+    streams = Streams(waits, metrics, most_streams or Most(), heartbeat)
+    app = web.Application(
+        middlewares=[around(metrics, waits, edge, access)], client_max_size=MOST_BODY
+    )
     app[WAITS], app[METRICS], app[STREAMS] = waits, metrics, streams
+    app.on_response_prepare.append(edge.dress)
     app.router.add_routes(table(parts, waits, metrics, streams))
     return app
 
@@ -44,17 +56,24 @@ def build(
 async def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then lets what is in flight finish.
 
-    ConfigurationError where the address cannot be listened on. Redis need not be there.
+    ConfigurationError where the address cannot be listened on, or TLS not be served. Redis need
+    not be there.
     """
     stop = asyncio.Event()
     _on_signals(stop.set)
+    tls = tls_context(settings)
     socket = listening(settings)
     bound = settings.model_copy(update={"rest_port": socket.getsockname()[1]})
-    async with front_end(bound) as parts:
-        app = build(parts, bound.sse_clients)
-        runner = Runner(app)
+    async with front_end(bound, bound.rest_host) as parts:
+        await require_keys(bound, bound.rest_host, "RINGOUT_REST_HOST", parts.backend)
+        edge = Edge(
+            rules(bound, bound.rest_host, public_url=bound.public_url or ""), bound.most_requests
+        )
+        most = Most(bound.sse_clients, bound.sse_clients_per_key)
+        app = build(parts, most, edge=edge)
+        runner = Runner(app, Door(limits(bound, bound.sse_clients)))
         await runner.setup()
-        await web.SockSite(runner, socket).start()
+        await Site(runner, socket, tls).start()
         gc.freeze()
         sys.stdout.write(f"rest listening on {_url(bound)}\n")
         sys.stdout.flush()
@@ -66,7 +85,8 @@ async def run(settings: Settings) -> None:
 
 def _url(settings: Settings) -> str:
     host = f"[{settings.rest_host}]" if ":" in settings.rest_host else settings.rest_host
-    return f"http://{host}:{settings.rest_port}"
+    scheme = "https" if settings.tls_certificate else "http"
+    return f"{scheme}://{host}:{settings.rest_port}"
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

@@ -3,10 +3,22 @@
 from aiohttp import web
 
 from orchestrator.domain.access import Principal
+from orchestrator.edge.rules import Asked
 
 ASKER = web.RequestKey("asker", Principal)
+ASKED = web.RequestKey("asked", Asked)
 
 
 def asker_of(request: web.Request) -> Principal:
     """Whom the request's credentials name."""
     return request[ASKER]
+
+
+def address_of(request: web.Request) -> str:
+    """The address of who asks, which a trusted proxy may have told."""
+    return request[ASKED].address
+
+
+def is_https(request: web.Request) -> bool:
+    """Whether the client speaks TLS, with us or with a trusted proxy."""
+    return request[ASKED].is_https

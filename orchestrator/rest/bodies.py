@@ -3,13 +3,16 @@
 import asyncio
 import json
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from orchestrator.domain.errors import MalformedRequest
-from orchestrator.rest.problems import MOST_BODY
+from orchestrator.rest.problem_kinds import MOST_BODY
 
 LONGEST_READ_S = 10.0
+FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 50
 
 
 async def json_body(request: web.Request) -> Any:
@@ -20,6 +23,20 @@ async def json_body(request: web.Request) -> Any:
     """
     _check_media(request)
     return decoded(await _read(request))
+
+
+async def form_body(request: web.Request) -> dict[str, str]:
+    """The fields of a form, each once; MalformedRequest, and what `json_body` raises besides."""
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != FORM:
+        raise _malformed(f"The body must be {FORM}.")
+    try:
+        text = (await _read(request)).decode()
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise _malformed("The body must be a form in UTF-8.") from None
+    if len(dict(pairs)) != len(pairs):
+        raise _malformed("A field occurs twice in the form.")
+    return dict(pairs)
 
 
 def decoded(raw: bytes) -> Any:

@@ -17,13 +17,14 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.words import State
 from orchestrator.rest import headers as asked
-from orchestrator.rest.answers import STORED, call_answer, tag, tag_of
+from orchestrator.rest.answers import STORED, call_answer, json_answer, tag, tag_of
 from orchestrator.rest.asker import asker_of
 from orchestrator.rest.bodies import json_body
 from orchestrator.rest.problems import SAFE, problem_of
+from orchestrator.rest.rate_limits import rate_limits
 from orchestrator.rest.spellings import Spelling
 from orchestrator.rest.waits import Waits
-from orchestrator.service.accepting import OUR_PREFIX
+from orchestrator.service.accepting import OUR_PREFIX, Accepted
 from orchestrator.service.calls import CallService, Glance
 from orchestrator.service.models import parsed
 from orchestrator.storage.records import Snapshot
@@ -42,16 +43,18 @@ class CallRoutes:
     waits: Waits
 
     async def create(self, request: web.Request) -> web.Response:
-        """202 with the call as written down; with `Prefer: wait`, RingCentral's answer."""
+        """202 with the call as written down; with `Prefer: wait`, RingCentral's answer; 200 with
+        what would happen where that is all that is asked."""
         account, extension = self.spelling.owner(request)
         preferences = asked.preferences(request.headers)
         key = asked.idempotency_key(request.headers)
         wish = parsed(await json_body(request))
         accepted = await self.service.accept(asker_of(request), account, extension, wish, key)
+        if accepted.is_dry:
+            return json_answer(accepted.snapshot.document, rate_limits(accepted.figures))
         call = accepted.snapshot
         told = {"Location": self.spelling.location(account, extension, call.id)}
-        if accepted.replayed:
-            told["Idempotency-Replayed"] = "true"
+        told |= {**_replayed(accepted), **rate_limits(accepted.figures)}
         if preferences.applied:
             told["Preference-Applied"] = preferences.applied
         if preferences.wait is not None:
@@ -147,6 +150,11 @@ class CallRoutes:
             return now
 
         return await self.waits.held(differs(), seconds) or await self._present(call)
+
+
+def _replayed(accepted: Accepted) -> dict[str, str]:
+    told = {"Idempotency-Replayed": "true"} if accepted.replayed else {}
+    return {**told, "Ringout-Double-Click": "true"} if accepted.is_double_click else told
 
 
 def _is_known(call: Snapshot, known: frozenset[str]) -> bool:

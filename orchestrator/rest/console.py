@@ -76,6 +76,9 @@ class HouseStats(_Model):
     looks: Looks
     deliveries: Deliveries
     budgets: list[BucketBudget]
+    paused: bool = Field(description="Whether the house is paused: no calls are placed.")
+    paused_reason: str = Field(description="Why, as who paused it has put it.")
+    paused_keys: int = Field(description="How many keys are paused.")
 
 
 class WorkerReport(_Model):
@@ -190,6 +193,9 @@ def house_stats(fields: _Fields) -> HouseStats:
         {
             "updatedAt": fields["updatedAt"],
             "calls": {state: int(fields.get(f"calls_{state}", "0")) for state in State},
+            "paused": fields.get("paused") == "yes",
+            "pausedReason": fields.get("pausedReason", ""),
+            "pausedKeys": int(fields.get("pausedKeys", "0")),
             "queue": counted("queue", "ready", "deferred", "oldestSeconds"),
             "looks": counted("looks", "overdue", "oldestSeconds"),
             "deliveries": counted("deliveries", "pending", "dead", "oldestSeconds"),

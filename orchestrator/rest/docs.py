@@ -8,7 +8,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
-_METHODS = ("get", "post", "patch", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete")
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -111,7 +111,7 @@ def _parameters(document: Document, item: Document, operation: Document) -> Iter
 def _body(operation: Document) -> Iterator[str]:
     if "requestBody" not in operation:
         return
-    media = operation["requestBody"]["content"]["application/json"]
+    (media,) = operation["requestBody"]["content"].values()
     yield f"<h4>Body: {_schema_link(media['schema'])}</h4>"
     for example in media["examples"].values():
         shown = json.dumps(example["value"], indent=2)

@@ -7,12 +7,13 @@ from functools import partial
 
 from aiohttp import web
 
+from orchestrator.domain.access import HOUSE_OWNER, Principal, Scope
 from orchestrator.domain.words import State
 from orchestrator.rest.asker import asker_of
 from orchestrator.rest.event_query import event_query, one_query, since
 from orchestrator.rest.problems import SAFE, problem
 from orchestrator.rest.spellings import Spelling
-from orchestrator.rest.streams import Source, Streams
+from orchestrator.rest.streams import Seat, Source, Streams
 from orchestrator.rest.waits import Waits
 from orchestrator.service.calls import CallService
 from orchestrator.storage.events import Place
@@ -22,6 +23,11 @@ from orchestrator.storage.records import Snapshot
 PATH = "/v1/events"
 SUFFIX = "/events"
 _RETRY = {"Retry-After": "5"}
+_FULL = {
+    Seat.NONE: "This process has as many open streams as it may: ask again, or another.",
+    Seat.NONE_FOR_KEY: "This key has as many open streams at this process as one may have: close "
+    "one, or ask another.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +40,15 @@ class EventRoutes:
     waits: Waits
 
     async def all(self, request: web.Request) -> web.StreamResponse:
-        """Every event that meets the filters."""
+        """Every event of the asker's calls that meets the filters."""
+        asker = asker_of(request)
+        asker.require(Scope.READ)
         query = event_query(request)
         start = since(request, query)
-        with self.streams.seat(request) as is_free:
-            if (refusal := self._refusal(is_free=is_free)) is not None:
+        with self.streams.seat(request) as seat:
+            if (refusal := self._refusal(seat)) is not None:
                 return refusal
-            return await self._all(request, start, query.wants())
+            return await self._all(request, start, seen_by(asker, query.wants()))
 
     async def _all(
         self, request: web.Request, start: Place | None, wants: Wants
@@ -59,8 +67,8 @@ class EventRoutes:
         asker = asker_of(request)
         call = await self.service.known(asker, account, extension, ringout_id)
         find = partial(self.service.known, asker, account, extension, call.id)
-        with self.streams.seat(request) as is_free:
-            if (refusal := self._refusal(is_free=is_free)) is not None:
+        with self.streams.seat(request) as seat:
+            if (refusal := self._refusal(seat)) is not None:
                 return refusal
             return await self._one(request, start, call, find)
 
@@ -76,13 +84,20 @@ class EventRoutes:
                 return web.Response(status=204, headers=SAFE)
             return await self.streams.serve(request, kept, _nothing(), None)
 
-    def _refusal(self, *, is_free: bool) -> web.Response | None:
+    def _refusal(self, seat: Seat) -> web.Response | None:
         if self.waits.draining:
             return problem(503, "not_ready", "This process ends: ask another.", headers=_RETRY)
-        if not is_free:
-            detail = "This process has as many open streams as it may: ask again, or another."
-            return problem(503, "too_many_streams", detail, headers=_RETRY)
-        return None
+        if seat is Seat.TAKEN:
+            return None
+        return problem(503, "too_many_streams", _FULL[seat], headers=_RETRY)
+
+
+def seen_by(asker: Principal, wants: Wants) -> Wants:
+    """Of what is wanted, the events of the asker's calls; all of them for who runs the house."""
+    if asker.may(Scope.OPS):
+        return wants
+    owner = asker.owner
+    return lambda entry: entry.fields.get("owner", HOUSE_OWNER) == owner and wants(entry)
 
 
 async def _nothing() -> Source:

@@ -3,6 +3,7 @@ template, a method one of the known ones."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from orchestrator.domain.errors import RingOutError
 from orchestrator.metrics import ProcessMetrics
 
 UNMATCHED = "unmatched"
@@ -57,6 +58,10 @@ class Metrics:
     def _children_of(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
         counter = self._requests.labels(route, method, str(status))
         return counter, self._seconds.labels(route, method)
+
+    def refused(self, error: RingOutError) -> None:
+        """Counts the error where a rule of this house has refused a call."""
+        self._process.refused(error)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Everything, in the format that `accept` asks for, and that format's content type."""

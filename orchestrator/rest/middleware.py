@@ -1,13 +1,14 @@
 """What happens around every handler: errors become problems, and every answer is counted."""
 
 import time
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from orchestrator.domain.access import HOUSE
 from orchestrator.domain.errors import RingOutError
-from orchestrator.rest.asker import ASKER
+from orchestrator.rest.access import Access
+from orchestrator.rest.edge import Edge
 from orchestrator.rest.metrics import UNMATCHED, Metrics
 from orchestrator.rest.problems import SAFE, allow, problem_of, problem_of_http
 from orchestrator.rest.waits import Waits
@@ -15,7 +16,7 @@ from orchestrator.rest.waits import Waits
 STREAM = "text/event-stream"
 
 
-def around(metrics: Metrics, waits: Waits) -> Middleware:
+def around(metrics: Metrics, waits: Waits, edge: Edge, access: Access) -> Middleware:
     """The one middleware of the application."""
 
     @web.middleware
@@ -24,7 +25,10 @@ def around(metrics: Metrics, waits: Waits) -> Middleware:
         status, is_stream = 500, False
         metrics.in_flight.inc()
         try:
-            response = await _answer(request, handler)
+            response = await edge.admitted(
+                request,
+                partial(_answer, metrics, request, partial(access.admitted, handler=handler)),
+            )
             status, is_stream = response.status, response.content_type == STREAM
         finally:
             metrics.in_flight.dec()
@@ -37,11 +41,11 @@ def around(metrics: Metrics, waits: Waits) -> Middleware:
     return answered
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answer(metrics: Metrics, request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        request[ASKER] = HOUSE
         return await handler(request)
     except RingOutError as error:
+        metrics.refused(error)
         return problem_of(error)
     except web.HTTPMethodNotAllowed as error:
         if request.method == "OPTIONS":

@@ -21,7 +21,7 @@ from orchestrator.telephony.notices import LARGEST, notice_in
 PATH = "/v1/ringcentral/notifications/{credential}"
 TRANSPORT = "webhook"
 
-SECRET = "Verification-Token"  # noqa: S105
+VERIFICATION = "Verification-Token"
 HANDSHAKE = "Validation-Token"
 """RingCentral's guide gives this name to the secret as well."""
 
@@ -42,7 +42,7 @@ class NotificationRoutes:
         secret = self._hears.secret(credential)
         if secret is None:
             raise web.HTTPNotFound
-        shown, handshake = (request.headers.get(name) for name in (SECRET, HANDSHAKE))
+        shown, handshake = (request.headers.get(name) for name in (VERIFICATION, HANDSHAKE))
         if not _is_same(shown or handshake, secret):
             if shown is not None or handshake is None or len(handshake) > _LONGEST_HANDSHAKE:
                 raise web.HTTPNotFound

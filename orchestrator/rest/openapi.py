@@ -6,7 +6,7 @@ from typing import Any
 from openapi_pydantic.v3.v3_1 import Components, Contact, Info, License, OpenAPI, Server, Tag
 
 from orchestrator import __version__
-from orchestrator.rest import openapi_told
+from orchestrator.rest import openapi_access, openapi_told
 from orchestrator.rest.openapi_parts import HEADERS, PARAMETERS, schemas
 from orchestrator.rest.openapi_paths import TAGS, paths
 
@@ -39,11 +39,13 @@ def document() -> dict[str, Any]:
         webhooks=openapi_told.webhooks(),
         components=Components(
             schemas={**schemas(), **openapi_told.schemas()},
+            securitySchemes=dict(openapi_access.SCHEMES),
             headers=dict(HEADERS),
             parameters={**PARAMETERS, **openapi_told.HEADERS},
         ),
     )
-    return described.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    plain = described.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return openapi_access.secured(plain)
 
 
 def encoded(described: dict[str, Any]) -> bytes:

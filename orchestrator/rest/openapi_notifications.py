@@ -11,7 +11,7 @@ from openapi_pydantic.v3.v3_1 import (
 )
 from openapi_pydantic.v3.v3_1 import Response as Answer
 
-from orchestrator.rest.notifications import HANDSHAKE, PATH, SECRET
+from orchestrator.rest.notifications import HANDSHAKE, PATH, VERIFICATION
 from orchestrator.rest.openapi_parts import JSON, problems
 
 _TEXT = {"type": "string"}
@@ -41,9 +41,9 @@ _BODY = MediaType(
 )
 _ABOUT = (
     "For RingCentral: where `RINGOUT_NOTIFICATIONS` is `webhook`, it sends the changes of calls "
-    f"here. Each shows the secret that it was given in `{SECRET}`; without it, only the handshake "
-    f"of a new subscription is answered, by its own `{HANDSHAKE}`. What is sent is heard after it "
-    "is answered: that it cannot be read, or tells nothing new, is not said."
+    f"here. Each shows the secret that it was given in `{VERIFICATION}`; without it, only the "
+    f"handshake of a new subscription is answered, by its own `{HANDSHAKE}`. What is sent is heard "
+    "after it is answered: that it cannot be read, or tells nothing new, is not said."
 )
 
 
@@ -65,7 +65,7 @@ def paths() -> dict[str, PathItem]:
         description=_ABOUT,
         parameters=[
             _parameter("path", "credential", "The credential whose calls it tells of."),
-            _parameter("header", SECRET, "The secret."),
+            _parameter("header", VERIFICATION, "The secret."),
             _parameter("header", HANDSHAKE, "To be given back; or the secret."),
         ],
         requestBody=RequestBody(

@@ -16,9 +16,14 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from orchestrator.rest.console import StatsDocument, TimelineDocument
 from orchestrator.rest.listing import CallPage, ListQuery
-from orchestrator.rest.problems import KINDS, MEDIA_TYPE, Problem
+from orchestrator.rest.problem_kinds import KINDS
+from orchestrator.rest.problems import MEDIA_TYPE, Problem
+from orchestrator.rest.rate_limits import RATE_LIMIT, RATE_LIMIT_POLICY
+from orchestrator.rest.remembered import AuditPage
+from orchestrator.rest.sessions import LoginRequest, SessionDocument
 from orchestrator.rest.spellings import Spelling
 from orchestrator.service import webhook_models
+from orchestrator.service.forgetting import ForgetRequest, ForgottenDocument
 from orchestrator.service.models import (
     CallDocument,
     IdempotencyKey,
@@ -26,6 +31,7 @@ from orchestrator.service.models import (
     RingOutId,
     RingOutRequest,
 )
+from orchestrator.service.pausing import PauseDocument, PauseRequest
 
 JSON = "application/json"
 
@@ -53,6 +59,13 @@ def schemas() -> dict[str, Schema | Reference]:
             (Problem, "serialization"),
             (StatsDocument, "serialization"),
             (TimelineDocument, "serialization"),
+            (LoginRequest, "validation"),
+            (SessionDocument, "serialization"),
+            (PauseRequest, "validation"),
+            (PauseDocument, "serialization"),
+            (ForgetRequest, "validation"),
+            (ForgottenDocument, "serialization"),
+            (AuditPage, "serialization"),
             *WEBHOOK_MODELS,
         ],
         ref_template="#/components/schemas/{model}",
@@ -94,15 +107,34 @@ HEADERS: Mapping[str, Header] = {
     "Cache-Control": _header("How the answer may be kept.", _TEXT, "private, no-cache"),
     "Preference-Applied": _header("What of `Prefer` was done.", _TEXT, "wait=10"),
     "Idempotency-Replayed": _header(
-        "An earlier request with this key has placed the call; nothing was done now.",
+        "An earlier request has made this call: one with this key, or see `Ringout-Double-Click`. "
+        "Nothing was done now.",
         {**_TEXT, "const": "true"},
         "true",
+    ),
+    "Ringout-Double-Click": _header(
+        "A call between the same two phones was asked for a moment ago: it is answered, and no "
+        "second one is made.",
+        {**_TEXT, "const": "true"},
+        "true",
+    ),
+    "RateLimit-Policy": _header(
+        "Every quota that the call is held to: `q` calls in any `w` seconds.",
+        {**_TEXT, "pattern": RATE_LIMIT_POLICY},
+        '"callee-60";q=1;w=60, "callee-900";q=3;w=900',
+    ),
+    "RateLimit": _header(
+        "Of each kind of quota the tightest: `r` more calls now, and one more in `t` seconds.",
+        {**_TEXT, "pattern": RATE_LIMIT},
+        '"callee-60";r=0;t=42',
     ),
     "Link": _header(
         "The next page, where there is one.", _TEXT, '</v1/calls?cursor=abc>; rel="next"'
     ),
     "WWW-Authenticate": _header(
-        "RingCentral refused this service's credential.", _TEXT, 'Bearer realm="RingCentral"'
+        "Which credentials are taken; with the realm RingCentral, that it refused this service's.",
+        _TEXT,
+        'Bearer realm="ringout"',
     ),
 }
 
@@ -231,13 +263,24 @@ def problems(*codes: str) -> dict[str, Response]:
     """The responses of these kinds of problem, by status, with the kinds that any request may
     meet."""
     by_status: dict[str, list[str]] = {}
-    for code in ("malformed_request", "expectation_failed", "internal_error", *codes):
+    for code in (*_ANY_REQUEST, *codes):
         for status in KINDS[code].statuses:
             by_status.setdefault(status, []).append(code)
     return {status: _problem_response(status, found) for status, found in by_status.items()}
 
 
+_ANY_REQUEST = (
+    "malformed_request",
+    "origin_not_allowed",
+    "target_too_long",
+    "expectation_failed",
+    "misdirected_request",
+    "headers_too_large",
+    "too_busy",
+    "internal_error",
+)
 _RETRYABLE = ("429", "503")
+_QUOTAS = ("RateLimit-Policy", "RateLimit")
 
 
 def _problem_response(status: str, codes: Sequence[str]) -> Response:
@@ -252,7 +295,8 @@ def _problem_response(status: str, codes: Sequence[str]) -> Response:
         },
     }
     if status in _RETRYABLE:
-        parts["headers"] = {"Retry-After": ref("headers", "Retry-After")}
+        names = ("Retry-After", *(_QUOTAS if "velocity_exceeded" in codes else ()))
+        parts["headers"] = {name: ref("headers", name) for name in names}
     if status == "4XX":
         parts["headers"] = {"WWW-Authenticate": ref("headers", "WWW-Authenticate")}
     return Response(**parts)

@@ -17,9 +17,12 @@ from openapi_pydantic.v3.v3_1 import (
 
 from orchestrator.rest import (
     listing,
+    openapi_access,
     openapi_console,
     openapi_events,
     openapi_notifications,
+    openapi_pause,
+    openapi_remembered,
     openapi_told,
     openapi_webhooks,
 )
@@ -42,6 +45,7 @@ TAGS = {
     "Calls": "The calls that were placed here.",
     "Events": "What happens to calls, as it happens: server-sent events.",
     "Webhooks": "Events sent to URLs, signed, until they have arrived.",
+    "Access": "Who may ask: keys, the tokens that stand for them, the console's sessions.",
     "Operations": "For probes, scrapers and people who run this service.",
     "Pages": "For people, and this document.",
 }
@@ -94,8 +98,9 @@ def paths() -> dict[str, PathItem]:
         )
     found[listing.PATH] = PathItem(get=_list())
     more = {**openapi_console.paths(), **openapi_events.paths(), **openapi_webhooks.paths()}
-    heard = openapi_notifications.paths()
-    return {**found, **more, **_operations(), **heard, **_pages()}
+    heard = {**openapi_notifications.paths(), **openapi_pause.paths()}
+    kept = {**openapi_remembered.paths(), **openapi_access.paths()}
+    return {**found, **more, **_operations(), **heard, **kept, **_pages()}
 
 
 def _operation(name: str, tag: str, summary: str, description: str, **parts: Any) -> Operation:
@@ -119,14 +124,30 @@ _CREATE_FAILS = (
     "unsupported_media_type",
     "invalid_field",
     "idempotency_key_reused",
+    "refused_by_policy",
+    "velocity_exceeded",
     "ringcentral_refused",
     "storage_unavailable",
 )
 
 
+_CREATED = (
+    "Location",
+    "ETag",
+    "Preference-Applied",
+    "Idempotency-Replayed",
+    "Ringout-Double-Click",
+    "Cache-Control",
+)
+
+
 def _create(spelling: Spelling) -> Operation:
-    headers = ["Location", "ETag", "Preference-Applied", "Idempotency-Replayed", "Cache-Control"]
-    waited = "With `Prefer: wait`: the call, as RingCentral has answered."
+    headers = [*_CREATED, "RateLimit-Policy", "RateLimit"]
+    waited = (
+        "With `Prefer: wait`: the call, as RingCentral has answered. With `validateOnly`: the call "
+        "as it would be accepted, with what would happen; there is no such call then, and neither "
+        "`Location` nor `ETag`."
+    )
     accepted = "The call is written down and will be placed."
     links = _links(spelling)
     return _operation(
@@ -135,7 +156,10 @@ def _create(spelling: Spelling) -> Operation:
         "Make RingOut Call",
         "Writes a call down, to be placed at once, and does not wait for RingCentral unless "
         "asked to with `Prefer: wait=N`: then it answers as RingCentral does, and after N seconds "
-        "with the call as it is. A call is placed at most once." + _alias_note(spelling),
+        "with the call as it is. A call is placed at most once. A second request for the same two "
+        "phones within a few seconds is answered with the first call; more calls than the house's "
+        "quotas allow are refused, and not counted. `validateOnly` says what would happen."
+        + _alias_note(spelling),
         parameters=_parameters("Prefer", "IdempotencyKey"),
         requestBody=_wish(),
         callbacks=openapi_told.callbacks(spelling.suffix),

@@ -16,6 +16,14 @@ READING_POLICY = (
 )
 CONSOLE_POLICY = f"{READING_POLICY}; script-src 'self'; connect-src 'self'"
 
+_PAGE = {
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+"""What a page is served with besides its policy."""
+
 _SCRIPTS = (
     "console",
     "page",
@@ -24,6 +32,7 @@ _SCRIPTS = (
     "details",
     "feed",
     "house",
+    "login",
     "webhooks",
     "place",
 )
@@ -55,8 +64,7 @@ class Prepared:
         digest = hashlib.sha256(self.body).hexdigest()[:20]
         headers = {**SAFE, "Cache-Control": "no-cache", "ETag": f'"{digest}"'}
         if self.policy:
-            headers["Content-Security-Policy"] = self.policy
-            headers["Referrer-Policy"] = "no-referrer"
+            headers |= {"Content-Security-Policy": self.policy, **_PAGE}
         return headers
 
 

@@ -8,7 +8,6 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -17,15 +16,19 @@ from pydantic import BaseModel, Field
 
 from orchestrator.domain import errors, phones
 from orchestrator.domain.errors import FieldError
+from orchestrator.domain.velocity import is_spent
+from orchestrator.rest.challenges import challenge
+from orchestrator.rest.problem_kinds import KINDS, MOST_BODY
+from orchestrator.rest.rate_limits import rate_limits
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
-MOST_BODY = 64 * 1024
 
 SAFE = {
     "Server": "ringout",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
 }
 """What every answer carries whose kind has nothing else to say of it."""
 
@@ -56,139 +59,15 @@ class Problem(BaseModel):
     policy: str | None = Field(
         default=None, description="The rule of this house that refused, such as `velocity.callee`."
     )
+    violated_policies: list[str] | None = Field(
+        default=None,
+        alias="violated-policies",
+        description="The quotas that are used up, as `RateLimit-Policy` names them.",
+    )
     instance: str | None = Field(default=None, description="The call that this is about.")
     errors: list[InvalidField] | None = Field(
         default=None, description="Each field that was not understood."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of problem; `statuses` are those it may come with (`4XX`: RingCentral's own)."""
-
-    title: str
-    meaning: str
-    statuses: tuple[str, ...]
-
-
-KINDS: Mapping[str, Kind] = {
-    "malformed_request": Kind(
-        "Malformed request",
-        "The request could not be read: its HTTP, its JSON, or a header named in `errors`.",
-        ("400",),
-    ),
-    "not_found": Kind("No such page", "Nothing is served at this path.", ("404",)),
-    "unauthenticated": Kind(
-        "Unauthenticated",
-        "There are no credentials, or none that are valid. `WWW-Authenticate` says what is taken.",
-        ("401",),
-    ),
-    "insufficient_scope": Kind(
-        "Insufficient scope",
-        "The credentials are valid and do not have the scope that `detail` names.",
-        ("403",),
-    ),
-    "too_many_failures": Kind(
-        "Too many failed attempts",
-        "Too many attempts to authenticate from this address have failed. Ask again after "
-        "`Retry-After`.",
-        ("429",),
-    ),
-    "refused_by_policy": Kind(
-        "Refused by a policy",
-        "A rule of this house, named in `policy`, forbids the call. Nothing was done.",
-        ("422",),
-    ),
-    "velocity_exceeded": Kind(
-        "Too many calls",
-        "As many calls as may be were accepted lately, by the rule named in `policy`. Nothing was "
-        "done. `Retry-After` and `RateLimit` say when there is room again.",
-        ("429",),
-    ),
-    "call_not_found": Kind(
-        "No such call", "Neither this service nor RingCentral knows a call by this id.", ("404",)
-    ),
-    "webhook_not_found": Kind("No such webhook", "There is no webhook by this id.", ("404",)),
-    "delivery_not_found": Kind(
-        "No such delivery",
-        "There is no delivery by this id, or it is not kept any more, or its webhook was deleted.",
-        ("404",),
-    ),
-    "webhook_disabled": Kind(
-        "Webhook disabled",
-        "The webhook is disabled: nothing is sent to it before it is enabled.",
-        ("409",),
-    ),
-    "too_many_webhooks": Kind(
-        "Too many webhooks", "There are as many webhooks as there may be: delete one.", ("409",)
-    ),
-    "method_not_allowed": Kind(
-        "Method not allowed", "`Allow` lists the methods that this path takes.", ("405",)
-    ),
-    "request_timeout": Kind("Request timed out", "The body did not arrive in time.", ("408",)),
-    "call_withdrawn": Kind(
-        "Call withdrawn",
-        "The call ended, cancelled or expired, before RingCentral was asked: nobody was rung.",
-        ("409",),
-    ),
-    "body_too_large": Kind(
-        "Body too large", f"A body may have at most {MOST_BODY} bytes.", ("413",)
-    ),
-    "unsupported_media_type": Kind(
-        "Unsupported media type",
-        "The body must be application/json in UTF-8, without a content coding.",
-        ("415",),
-    ),
-    "expectation_failed": Kind(
-        "Expectation failed", "The only expectation that is met is 100-continue.", ("417",)
-    ),
-    "invalid_field": Kind(
-        "Invalid field",
-        "The request was read, and the fields named in `errors` are not usable. Nothing was done.",
-        ("422",),
-    ),
-    "idempotency_key_reused": Kind(
-        "Idempotency key reused",
-        "The Idempotency-Key was used within 24 hours for another request. Nothing was done.",
-        ("422",),
-    ),
-    "ringcentral_refused": Kind(
-        "RingCentral refused",
-        "RingCentral understood and said no; nobody is rung. The status and `errorCode` are "
-        "RingCentral's.",
-        ("4XX",),
-    ),
-    "ringcentral_gone": Kind(
-        "Unknown to RingCentral", "RingCentral does not know this ring-out, or no longer.", ("404",)
-    ),
-    "ringcentral_rate_limited": Kind(
-        "RingCentral's rate limit",
-        "RingCentral must not be asked before `Retry-After` has passed. Nothing was sent.",
-        ("429",),
-    ),
-    "ringcentral_failed": Kind(
-        "RingCentral failed",
-        "RingCentral was asked and gave no answer (504) or none that can be used (502).",
-        ("502", "504"),
-    ),
-    "ringcentral_unavailable": Kind(
-        "RingCentral unavailable", "RingCentral could not be reached. Nothing was sent.", ("503",)
-    ),
-    "storage_unavailable": Kind(
-        "Storage unavailable", "Redis did not answer in time. Nothing was done.", ("503",)
-    ),
-    "too_many_streams": Kind(
-        "Too many streams",
-        "The process has as many open event streams as it may. Ask again after `Retry-After`.",
-        ("503",),
-    ),
-    "not_ready": Kind(
-        "Not ready", "Redis is away, or the process is on its way out: ask another.", ("503",)
-    ),
-    "internal_error": Kind(
-        "Internal error", "An error of this service, not of the request; it is logged.", ("500",)
-    ),
-}
 
 
 def _field_name(path: str) -> str:
@@ -204,7 +83,7 @@ def problem(
     *,
     fields: Sequence[FieldError] = (),
     headers: Mapping[str, str] = _NOTHING,
-    members: Mapping[str, str] = _NOTHING,
+    members: Mapping[str, Any] = _NOTHING,
 ) -> web.Response:
     """A problem's response; `members` are further ones, such as `errorCode`."""
     content: dict[str, Any] = {
@@ -231,6 +110,8 @@ _STATUS: Mapping[type[errors.RingOutError], int] = {
     errors.Unauthenticated: 401,
     errors.InsufficientScope: 403,
     errors.RefusedByPolicy: 422,
+    errors.ConfirmationRequired: 422,
+    errors.ConfirmationDeclined: 422,
     errors.TooManyFailures: 429,
     errors.VelocityExceeded: 429,
     errors.CallNotFound: 404,
@@ -244,10 +125,12 @@ _STATUS: Mapping[type[errors.RingOutError], int] = {
     errors.UpstreamGated: 429,
     errors.UpstreamUnavailable: 503,
     errors.StorageUnavailable: 503,
+    errors.OtherNumbersKey: 503,
+    errors.IdentityUnavailable: 503,
 }
 
 
-def problem_of(error: errors.RingOutError, members: Mapping[str, str] = _NOTHING) -> web.Response:
+def problem_of(error: errors.RingOutError, members: Mapping[str, Any] = _NOTHING) -> web.Response:
     """The problem that one of the product's own errors is to a client."""
     if isinstance(error, errors.InvalidRequest):
         return _invalid(error.errors)
@@ -255,13 +138,20 @@ def problem_of(error: errors.RingOutError, members: Mapping[str, str] = _NOTHING
         members = {**members, "errorCode": error.error_code}
     if isinstance(error, errors.RefusedByPolicy | errors.VelocityExceeded):
         members = {**members, "policy": error.policy}
-    named = None
+    if isinstance(error, errors.VelocityExceeded):
+        members = {
+            **members,
+            "violated-policies": [one.name for one in error.figures if is_spent(one)],
+        }
+    named, detail = None, error.detail
     if isinstance(error, errors.MalformedRequest | errors.RefusedByPolicy):
         named = error.field
+    if named and isinstance(error, errors.RefusedByPolicy):
+        detail = f"{named}: {detail}"
     return problem(
         _status_of(error),
         error.code,
-        error.detail,
+        detail,
         fields=(FieldError(named, error.detail),) if named else (),
         headers=_headers_of(error),
         members=members,
@@ -287,7 +177,10 @@ def _status_of(error: errors.RingOutError) -> int:
 
 def _headers_of(error: errors.RingOutError) -> dict[str, str]:
     if isinstance(error, errors.Retryable):
-        return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+        left = rate_limits(error.figures) if isinstance(error, errors.VelocityExceeded) else {}
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after))), **left}
+    if isinstance(error, errors.Unauthenticated | errors.InsufficientScope):
+        return challenge(error)
     status = error.http_status if isinstance(error, errors.UpstreamRefused) else 0
     return _REFUSAL_HEADERS.get(status, {})
 

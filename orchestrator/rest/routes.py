@@ -12,8 +12,10 @@ from orchestrator.rest import (
     health,
     listing,
     notifications,
+    oauth,
     openapi,
     pages,
+    sessions,
 )
 from orchestrator.rest.calls import CallRoutes
 from orchestrator.rest.events import EventRoutes
@@ -27,14 +29,19 @@ from orchestrator.rest.pages import (
     page,
     static,
 )
+from orchestrator.rest.pause import PauseRoutes
+from orchestrator.rest.remembered import RememberedRoutes
 from orchestrator.rest.spellings import BOTH
 from orchestrator.rest.streams import Streams
 from orchestrator.rest.waits import Waits
 from orchestrator.rest.webhooks import WebhookRoutes
 from orchestrator.runtime import FrontEnd
+from orchestrator.service.logins import Logins
+from orchestrator.service.pausing import Pausing
 from orchestrator.storage.events import EventLog
 from orchestrator.storage.evidence import EvidenceBook
 from orchestrator.storage.following import Follower
+from orchestrator.storage.pauses import Pauses
 from orchestrator.storage.stats import Stats
 from orchestrator.storage.timelines import Timelines
 
@@ -48,8 +55,11 @@ def table(
         *_events(parts, waits, streams),
         *WebhookRoutes(parts.webhooks).table(),
         *_notifications(parts),
+        *_pausing(parts),
+        *RememberedRoutes(parts.forgetter).table(),
         *_probes(parts, waits, metrics),
         *_console(parts),
+        *_access(parts),
         *_pages(),
     ]
 
@@ -90,6 +100,23 @@ def _events(parts: FrontEnd, waits: Waits, streams: Streams) -> list[web.Abstrac
 def _notifications(parts: FrontEnd) -> list[web.AbstractRouteDef]:
     routes = notifications.NotificationRoutes(parts.hears, parts.metrics.notified)
     return [web.post(notifications.PATH, routes.hear)]
+
+
+def _pausing(parts: FrontEnd) -> list[web.AbstractRouteDef]:
+    pauses = Pauses(parts.backend.commands)
+    return PauseRoutes(Pausing(pauses, parts.webhooks.audit, parts.service.clock)).table()
+
+
+def _access(parts: FrontEnd) -> list[web.AbstractRouteDef]:
+    logins = Logins(parts.gate)
+    routes, tokens = sessions.SessionRoutes(logins), oauth.OAuthRoutes(logins)
+    return [
+        web.post(sessions.PATH, routes.open),
+        web.get(sessions.PATH, routes.read),
+        web.delete(sessions.PATH, routes.close),
+        web.post(oauth.TOKEN, tokens.token),
+        web.post(oauth.REVOKE, tokens.revoke),
+    ]
 
 
 def _probes(parts: FrontEnd, waits: Waits, metrics: Metrics) -> list[web.AbstractRouteDef]:

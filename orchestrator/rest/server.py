@@ -1,12 +1,18 @@
 """aiohttp's server, made to speak of its own errors as problems."""
 
+import asyncio
 import socket
+import ssl
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
+from orchestrator.edge.door import FAREWELL_S, HANDSHAKE_S, Door, Watched
+from orchestrator.edge.rules import LARGE_HEAD, LONG_TARGET, MOST_FIELD, MOST_FIELDS, MOST_TARGET
 from orchestrator.rest.problems import problem, problem_of_http
 from orchestrator.settings import ConfigurationError, Settings
 
@@ -17,18 +23,63 @@ _BACKLOG = 1024
 log = structlog.get_logger(__name__)
 
 
-class _Protocol(RequestHandler):
+class _Protocol(Watched, RequestHandler):
+    _is_unreadable = False
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._lost = asyncio.Event()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._lost.set()
+        super().connection_lost(exc)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """After the last answer, what still comes is let run out, before aiohttp closes."""
+        finished = await super().finish_response(request, resp, start_time)
+        if self._is_unreadable and self.transport is not None:
+            self.part()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self._lost.wait()
+        return finished
+
+    @property
+    def is_busy(self) -> bool:
+        return self._waiter is None
+
+    @property
+    def awaits_head(self) -> bool:
+        request = self._current_request
+        return self._waiter is not None if request is None else request.content.is_eof()
+
+    @property
+    def latest(self) -> int:
+        return self._request_count
+
+    def refuse_head(self) -> None:
+        """431 where no answer is under way; closes."""
+        if self.is_busy:
+            self.cut("head")
+            return
+        response = problem(LARGE_HEAD.status, LARGE_HEAD.code, LARGE_HEAD.detail)
+        self._link.write(_encoded(response))
+        self.part()
+
     def handle_error(
         self,
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - aiohttp's text quotes what was sent
+        message: str | None = None,
     ) -> web.StreamResponse:
-        """The problem of a request that is not HTTP (400), or of an error of ours (500)."""
+        """The problem of a request that is not HTTP (4xx), or of an error of ours (500)."""
         if status == 400:
+            self._is_unreadable = True
             log.debug("request_not_http", kind=type(exc).__name__)
-            response = problem(400, "malformed_request", "This is not a well-formed HTTP request.")
+            response = _unreadable(exc, message or "")
         else:
             log.error("request_failed", exc_info=exc)
             response = problem(500, "internal_error", "An error of this service; it is logged.")
@@ -38,16 +89,40 @@ class _Protocol(RequestHandler):
         return response
 
 
+def _unreadable(error: BaseException | None, message: str) -> web.Response:
+    """The problem that aiohttp's parser found; its own text quotes what was sent."""
+    if isinstance(error, LineTooLong):
+        refusal = LONG_TARGET if error.args[1] == MOST_TARGET else LARGE_HEAD
+        return problem(refusal.status, refusal.code, refusal.detail)
+    if message.startswith("Too many headers"):
+        return problem(LARGE_HEAD.status, LARGE_HEAD.code, LARGE_HEAD.detail)
+    return problem(400, "malformed_request", "This is not a well-formed HTTP request.")
+
+
+def _encoded(response: web.Response) -> bytes:
+    body = response.text.encode() if response.text else b""
+    headers = {**response.headers, "Content-Length": str(len(body)), "Connection": "close"}
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([f"HTTP/1.1 {response.status} ", *lines, "", ""]).encode() + body
+
+
 class _Server(web.Server):
+    door: Door
+
     def __call__(self) -> RequestHandler:
-        return _Protocol(self, loop=self._loop, **self._kwargs)
+        protocol = _Protocol(self, loop=self._loop, **self._kwargs)
+        protocol.door = self.door
+        return protocol
 
 
 class Runner(web.AppRunner):
-    """Runs an application: no access log, bodies as they are sent, problems for all errors."""
+    """Runs an application: no access log, bodies as they are sent, problems for all errors, and
+    no connection that dawdles."""
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, door: Door | None = None) -> None:
         super().__init__(app, shutdown_timeout=SHUTDOWN_S)
+        self.door = door or Door()
+        self._watching = AsyncExitStack()
 
     async def _make_server(self) -> web.Server:
         inner = await super()._make_server()
@@ -58,12 +133,44 @@ class Runner(web.AppRunner):
             except web.HTTPException as error:
                 return problem_of_http(error)
 
-        return _Server(
+        server = _Server(
             handle,
             request_factory=inner.request_factory,
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=75.0,
+            max_line_size=MOST_TARGET,
+            max_field_size=MOST_FIELD,
+            max_headers=MOST_FIELDS,
+        )
+        server.door = self.door
+        await self._watching.enter_async_context(self.door.watched())
+        return server
+
+    async def cleanup(self) -> None:
+        """Ends what is under way, and looks after it until then."""
+        await super().cleanup()
+        await self._watching.aclose()
+
+
+class Site(web.SockSite):
+    """A bound socket that is served, over TLS where there is a context for it."""
+
+    def __init__(self, runner: Runner, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
+        super().__init__(runner, bound, ssl_context=tls, backlog=_BACKLOG)
+        if runner.server is None:
+            raise RuntimeError("set the runner up before its site")
+        self._serve = runner.server
+
+    async def start(self) -> None:
+        """Accepts connections from now on."""
+        await super(web.SockSite, self).start()
+        self._server = await asyncio.get_running_loop().create_server(
+            self._serve,
+            sock=self._sock,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=HANDSHAKE_S if self._ssl_context else None,
         )
 
 

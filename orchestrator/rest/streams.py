@@ -6,8 +6,10 @@ take what it is sent is disconnected: it comes back with the id of the last even
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +17,9 @@ import structlog
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from orchestrator.domain.access import HOUSE_OWNER
 from orchestrator.domain.events import entered
+from orchestrator.rest.asker import asker_of
 from orchestrator.rest.metrics import Metrics
 from orchestrator.rest.problems import SAFE
 from orchestrator.rest.waits import Waits
@@ -41,41 +45,64 @@ class _Response(EventSourceResponse):
         self.headers.update(SAFE)
 
 
+class Seat(Enum):
+    """Whether there is room for one more stream."""
+
+    TAKEN = "it is taken"
+    NONE = "there is none"
+    NONE_FOR_KEY = "there is none for this key"
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How many streams may be open in a process, and of one key among them."""
+
+    streams: int = 1_000
+    of_key: int = 100
+
+
 class Streams:
     """The open streams of one process."""
 
     def __init__(
-        self, waits: Waits, metrics: Metrics, most: int, heartbeat: float = HEARTBEAT_S
+        self, waits: Waits, metrics: Metrics, most: Most, heartbeat: float = HEARTBEAT_S
     ) -> None:
         """`heartbeat` is seconds between two comments on a stream."""
         self.heartbeat = heartbeat
         self._metrics = metrics
         self._waits = waits
         self._most = most
-        self._open: dict[int, web.Request] = {}
+        self._open: dict[str, list[web.Request]] = {}
 
     @contextmanager
-    def seat(self, request: web.Request) -> Iterator[bool]:
-        """Whether there is room for one more; it is taken, from now until the context ends."""
-        is_free = not self.are_full
-        if is_free:
-            self._open[id(request)] = request
+    def seat(self, request: web.Request) -> Iterator[Seat]:
+        """A seat for one more; where there is room it is taken, until the context ends."""
+        owner = asker_of(request).owner
+        seat = self._room_for(owner)
+        if seat is not Seat.TAKEN:
+            yield seat
+            return
+        own = self._open.setdefault(owner, [])
+        own.append(request)
         try:
-            yield is_free
+            yield seat
         finally:
-            self._open.pop(id(request), None)
+            own[:] = [one for one in own if one is not request]
+            if not own:
+                self._open.pop(owner, None)
 
     @property
     def count(self) -> int:
         """How many are open."""
-        return len(self._open)
+        return sum(map(len, self._open.values()))
 
-    @property
-    def are_full(self) -> bool:
-        """Whether no further one may be opened now; those whose client has left do not count."""
-        if len(self._open) < self._most:
-            return False
-        return sum(not _is_gone(request) for request in self._open.values()) >= self._most
+    def _room_for(self, owner: str) -> Seat:
+        """Where no key is needed there is no bound of one."""
+        if _are_full(self._open.values(), self._most.streams):
+            return Seat.NONE
+        own = self._open.get(owner, [])
+        is_full = owner != HOUSE_OWNER and _are_full([own], self._most.of_key)
+        return Seat.NONE_FOR_KEY if is_full else Seat.TAKEN
 
     async def serve(
         self, request: web.Request, first: Sequence[Told], source: Source, place: Place | None
@@ -108,6 +135,13 @@ class Streams:
         self._metrics.streams_dropped.inc()
         log.info("event_stream_dropped", open=self.count)
         _cut(request)
+
+
+def _are_full(groups: Collection[Collection[web.Request]], most: int) -> bool:
+    """Whether so many are open; those whose client has left do not count."""
+    if sum(map(len, groups)) < most:
+        return False
+    return sum(not _is_gone(request) for group in groups for request in group) >= most
 
 
 async def _sent(

@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from orchestrator.domain.access import Scope
 from orchestrator.domain.errors import DeliveryNotFound, FieldError, InvalidRequest, WebhookNotFound
 from orchestrator.rest.answers import JSON
+from orchestrator.rest.asker import asker_of
 from orchestrator.rest.bodies import json_body
 from orchestrator.rest.problems import SAFE
 from orchestrator.service.models import field_errors
@@ -82,50 +84,58 @@ class WebhookRoutes:
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with the webhook and, this once, its secret."""
+        asker = asker_of(request)
+        asker.require(Scope.WEBHOOKS)
         wish = parsed_as(WebhookRequest, await json_body(request))
-        webhook, secret = await self.service.create(wish)
+        webhook, secret = await self.service.create(asker, wish)
         told = {"Location": f"{MANY}/{webhook.id}"}
-        return _answer({**shown(webhook), "secret": secret}, 201, told)
+        return _answer({**shown(asker, webhook), "secret": secret}, 201, told)
 
     async def list_all(self, request: web.Request) -> web.Response:
-        """Every webhook."""
+        """Every webhook of the asker's."""
+        asker = asker_of(request)
         _query(request, _Nothing)
-        found = await self.service.webhooks.all()
-        return _answer({"webhooks": [shown(one) for one in found]})
+        found = await self.service.all(asker)
+        return _answer({"webhooks": [shown(asker, one) for one in found]})
 
     async def read(self, request: web.Request) -> web.Response:
         """One webhook."""
-        return _answer(shown(await self.service.webhooks.get(_webhook_id(request))))
+        asker = asker_of(request)
+        return _answer(shown(asker, await self.service.get(asker, _webhook_id(request))))
 
     async def change(self, request: web.Request) -> web.Response:
         """The webhook as it is then."""
-        webhook_id = _webhook_id(request)
+        asker, webhook_id = asker_of(request), _webhook_id(request)
+        asker.require(Scope.WEBHOOKS)
         wish = parsed_as(WebhookChange, await json_body(request))
-        return _answer(shown(await self.service.change(webhook_id, wish)))
+        return _answer(shown(asker, await self.service.change(asker, webhook_id, wish)))
 
     async def delete(self, request: web.Request) -> web.Response:
         """204; its deliveries are gone with it."""
-        await self.service.webhooks.delete(_webhook_id(request))
+        await self.service.delete(asker_of(request), _webhook_id(request))
         return web.Response(status=204, headers=SAFE)
 
     async def rotate(self, request: web.Request) -> web.Response:
         """The webhook with its new secret."""
-        webhook_id = _webhook_id(request)
+        asker, webhook_id = asker_of(request), _webhook_id(request)
+        asker.require(Scope.WEBHOOKS)
         wish = parsed_as(SecretRotation, await _body_or_nothing(request))
-        webhook, secret = await self.service.rotate(webhook_id, wish)
-        return _answer({**shown(webhook), "secret": secret})
+        webhook, secret = await self.service.rotate(asker, webhook_id, wish)
+        return _answer({**shown(asker, webhook), "secret": secret})
 
     async def test(self, request: web.Request) -> web.Response:
         """202 with the delivery of a `webhook.test`."""
-        found = await self.service.test(_webhook_id(request))
+        asker = asker_of(request)
+        found = await self.service.test(asker, _webhook_id(request))
         told = {"Location": f"{DELIVERIES}/{found}"}
-        return _answer(await self.service.delivery(found), 202, told)
+        return _answer(await self.service.delivery(asker, found), 202, told)
 
     async def redeliver_since(self, request: web.Request) -> web.Response:
         """202 with how many dead deliveries are made anew."""
-        webhook_id = _webhook_id(request)
+        asker, webhook_id = asker_of(request), _webhook_id(request)
+        asker.require(Scope.WEBHOOKS)
         wish = parsed_as(Redelivery, await json_body(request))
-        count = await self.service.redeliver_since(webhook_id, wish)
+        count = await self.service.redeliver_since(asker, webhook_id, wish)
         return _answer({"redelivered": count}, 202)
 
     async def deliveries_of(self, request: web.Request) -> web.Response:
@@ -138,17 +148,19 @@ class WebhookRoutes:
 
     async def delivery(self, request: web.Request) -> web.Response:
         """One delivery."""
-        return _answer(await self.service.delivery(_delivery_id(request)))
+        found = await self.service.delivery(asker_of(request), _delivery_id(request))
+        return _answer(found)
 
     async def redeliver(self, request: web.Request) -> web.Response:
         """202 with the delivery, which is attempted at once."""
-        return _answer(await self.service.redeliver(_delivery_id(request)), 202)
+        found = await self.service.redeliver(asker_of(request), _delivery_id(request))
+        return _answer(found, 202)
 
     async def _page(self, request: web.Request, webhook_id: str | None) -> web.Response:
         query = _query(request, DeliveryQuery)
         sought = Sought(query.state, webhook_id)
         try:
-            page = await self.service.page(sought, query.limit, query.cursor)
+            page = await self.service.page(asker_of(request), sought, query.limit, query.cursor)
         except ValueError:
             detail = "must be `next` of an earlier page, as it was given"
             raise InvalidRequest((FieldError("cursor", detail),)) from None

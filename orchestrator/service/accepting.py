@@ -6,7 +6,7 @@ Nothing here waits for RingCentral. What a rule refuses leaves no trace but its 
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from uuid_utils import uuid7
@@ -16,13 +16,20 @@ from orchestrator.domain.access import Principal, Scope
 from orchestrator.domain.budget import Payer
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import CallNotFound, FieldError, InvalidRequest
+from orchestrator.domain.errors import CallNotFound, FieldError, InvalidRequest, RefusedByPolicy
+from orchestrator.domain.velocity import Figure
+from orchestrator.service import hours
+from orchestrator.service.how_often import HowOften
 from orchestrator.service.models import RingOutRequest
+from orchestrator.service.rehearsal import VALIDATE_ONLY, rehearsed
 from orchestrator.service.whom import Whom
-from orchestrator.storage.calls import CallStore, Idempotency, asked
+from orchestrator.storage.admission import Accepted as Written
+from orchestrator.storage.admission import Idempotency
+from orchestrator.storage.calls import CallStore, asked
 from orchestrator.storage.records import Snapshot
 
 OUR_PREFIX = "call_"
+_NOTHING_TO_NAME = "cannot be used with an idempotency key: no call is made that it could name"
 
 
 class Payers(Protocol):
@@ -54,10 +61,21 @@ class ServiceOptions:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A call written down; `replayed` where an earlier request with its key had made it."""
+    """A call written down; `replayed` where an earlier request had made it: one with its key, or
+    a moment ago one for the same two phones (`is_double_click`).
+
+    `figures` are what is left of the quotas, where they were looked at. With `is_dry` nothing
+    was written: the call is shown as it would be.
+    """
 
     snapshot: Snapshot
     replayed: bool
+    is_double_click: bool = False
+    figures: tuple[Figure, ...] = ()
+    is_dry: bool = False
+
+
+_NO_QUOTAS = HowOften()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +87,7 @@ class Accepting:
     whom: Whom
     clock: Clock
     options: ServiceOptions
+    often: HowOften = _NO_QUOTAS
 
     async def accept(
         self,
@@ -77,33 +96,64 @@ class Accepting:
         extension: str,
         request: RingOutRequest,
         idempotency_key: str | None = None,
+        via: str = "rest",
     ) -> Accepted:
-        """Writes a call down and wakes a worker."""
+        """Writes a call down and wakes a worker, or says what would happen; `via` is the front
+        end that was asked."""
+        if request.validate_only and idempotency_key is not None:
+            asker.require(Scope.CREATE)
+            raise InvalidRequest((FieldError("validateOnly", _NOTHING_TO_NAME),))
+        return await self._accepted(asker, account, extension, request, idempotency_key, via)
+
+    async def rehearse(
+        self,
+        asker: Principal,
+        account: str,
+        extension: str,
+        request: RingOutRequest,
+        idempotency_key: str | None = None,
+        via: str = "rest",
+    ) -> Accepted:
+        """What `accept` would answer, and raises what it would, without anything being done;
+        `replayed` where a request with the key has made its call already."""
+        dry = request.model_copy(update={"validate_only": True})
+        return await self._accepted(asker, account, extension, dry, idempotency_key, via)
+
+    async def _accepted(
+        self,
+        asker: Principal,
+        account: str,
+        extension: str,
+        request: RingOutRequest,
+        idempotency_key: str | None,
+        via: str,
+    ) -> Accepted:
         asker.require(Scope.CREATE)
         self._check_callback(request.callback_url)
-        await self.whom.check(asker, request)
-        payer = await self.payers.payer(account, extension)
-        call = replace(
-            self._new(account, extension, request),
-            credential=payer.credential,
-            owner=asker.owner,
-        )
-        named = None
-        if idempotency_key is not None:
-            print_ = _fingerprint(idempotency_key, account, extension, request)
-            named = Idempotency(idempotency_key, print_, asker.owner)
+        named = _named(asker, idempotency_key, account, extension, request)
+        try:
+            await self.whom.check(asker, request)
+            call = await self._new(asker, account, extension, request)
+            hours.check(call.hours, call.accepted_at, call.expires_at)
+        except RefusedByPolicy:
+            made = await self.store.made_by(named) if named else None
+            if made is None:
+                raise
+            return Accepted(made, replayed=True, is_dry=request.validate_only)
         accepted = await self.store.accept(
             call,
             asked(request.for_ringcentral(), request.callback_url),
             named,
             self.options.accept_patience,
+            await self.often.admission(self.whom.digests, asker, via, call, request),
         )
-        if accepted.snapshot is not None:
-            return Accepted(accepted.snapshot, replayed=False)
-        snapshot = await self.store.snapshot(accepted.call_id)
+        if request.validate_only:
+            return _rehearsed(call, accepted)
+        snapshot = accepted.snapshot or await self.store.snapshot(accepted.call_id)
         if snapshot is None:
             raise CallNotFound("There is no such call.")
-        return Accepted(snapshot, replayed=True)
+        is_new = accepted.snapshot is not None
+        return Accepted(snapshot, not is_new, accepted.is_click, accepted.figures)
 
     def _check_callback(self, url: str | None) -> None:
         if url is None:
@@ -117,13 +167,17 @@ class Accepting:
         except ValueError as error:
             raise InvalidRequest((FieldError("callbackUrl", str(error)),)) from None
 
-    def _new(self, account: str, extension: str, request: RingOutRequest) -> Call:
+    async def _new(
+        self, asker: Principal, account: str, extension: str, request: RingOutRequest
+    ) -> Call:
+        payer = await self.payers.payer(account, extension)
         now = self.clock()
-        call_id = new_id()
+        call_id = VALIDATE_ONLY if request.validate_only else new_id()
+        named = "" if request.validate_only else call_id
         caller = request.from_
         return Call(
             id=call_id,
-            uri=self.options.uri(account, extension, call_id),
+            uri=self.options.uri(account, extension, named).rstrip("/"),
             account_id=account,
             extension_id=extension,
             accepted_at=now,
@@ -134,7 +188,16 @@ class Accepting:
             to=Endpoint.shown(request.to.phone_number),
             client_reference=request.client_reference,
             has_callback=request.callback_url is not None,
+            hours=request.allowed_hours.text() if request.allowed_hours else "",
+            credential=payer.credential,
+            owner=asker.owner,
         )
+
+
+def _rehearsed(call: Call, found: Written) -> Accepted:
+    shown = rehearsed(Snapshot.of(call), found)
+    is_known = found.snapshot is None and not found.is_click
+    return Accepted(shown, is_known, figures=found.figures, is_dry=True)
 
 
 def new_id() -> str:
@@ -142,8 +205,20 @@ def new_id() -> str:
     return f"{OUR_PREFIX}{uuid7().hex}"
 
 
+def _named(
+    asker: Principal, key: str | None, account: str, extension: str, request: RingOutRequest
+) -> Idempotency | None:
+    if key is None:
+        return None
+    print_ = _fingerprint(key, account, extension, request)
+    return Idempotency(key, print_, asker.owner)
+
+
 def _fingerprint(key: str, account: str, extension: str, request: RingOutRequest) -> str:
     """Keyed by what Redis does not hold: a plain digest of two numbers can be tried out."""
-    content = [account, extension, request.model_dump(mode="json", by_alias=True)]
+    shown = request.model_dump(
+        mode="json", by_alias=True, exclude={"validate_only"}, exclude_defaults=True
+    )
+    content = [account, extension, shown]
     text = json.dumps(content, sort_keys=True).encode()
     return hmac.new(key.encode(), text, hashlib.sha256).hexdigest()

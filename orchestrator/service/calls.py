@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 from zlib import crc32
 
-from orchestrator.domain import calls
+from orchestrator.domain import calls, phones
 from orchestrator.domain.access import Principal, Scope
 from orchestrator.domain.calls import Call
 from orchestrator.domain.clock import Clock
@@ -29,6 +29,8 @@ from orchestrator.domain.status import Reading, verdict
 from orchestrator.domain.words import Outcome, State
 from orchestrator.service.accepting import OUR_PREFIX, Accepted, Accepting, Payers, new_id
 from orchestrator.service.models import RingOutRequest
+from orchestrator.storage import audit
+from orchestrator.storage.audit import Actor, Audit
 from orchestrator.storage.calls import CallStore
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
@@ -78,6 +80,7 @@ class CallService:
     lanes: Lanes
     clock: Clock
     accepting: Accepting
+    audit: Audit
 
     async def accept(
         self,
@@ -86,13 +89,14 @@ class CallService:
         extension: str,
         request: RingOutRequest,
         idempotency_key: str | None = None,
+        via: str = "rest",
     ) -> Accepted:
-        """Writes a call down and wakes a worker.
+        """Writes a call down and wakes a worker; `via` is the front end that was asked.
 
         InsufficientScope, RefusedByPolicy or VelocityExceeded where the call may not be made;
         IdempotencyKeyReused where the key was used for another request.
         """
-        return await self.accepting.accept(asker, account, extension, request, idempotency_key)
+        return await self.accepting.accept(asker, account, extension, request, idempotency_key, via)
 
     async def answered(self, snapshot: Snapshot, seconds: float) -> Snapshot:
         """The call once RingCentral has answered the POST, or as it is after `seconds`.
@@ -123,9 +127,9 @@ class CallService:
         """
         asker.require(Scope.READ)
         call_id = await self._own_id(ringout_id)
-        if call_id is None:
-            _check_foreign(asker)
+        if call_id is None and Scope.OPS in asker.scopes:
             return Glance(await self._foreign(account, extension, ringout_id), live=True)
+        call_id = call_id or ringout_id
         snapshot = await self._seen(asker, account, extension, call_id)
         if snapshot.state is State.QUEUED:
             return Glance(await self._placed_in_lane(snapshot), live=False)
@@ -139,9 +143,7 @@ class CallService:
         """The call as it is written down here; CallNotFound where it is not, or not the asker's,
         without a question to RingCentral."""
         asker.require(Scope.READ)
-        call_id = await self._own_id(ringout_id)
-        if call_id is None:
-            raise CallNotFound("There is no such call here.")
+        call_id = await self._own_id(ringout_id) or ringout_id
         return await self._seen(asker, account, extension, call_id)
 
     async def latest(self, snapshot: Snapshot) -> Snapshot:
@@ -156,20 +158,22 @@ class CallService:
         return await self._wait(snapshot, lambda now: now.sequence != snapshot.sequence, seconds)
 
     async def cancel(
-        self, asker: Principal, account: str, extension: str, ringout_id: str
+        self, asker: Principal, account: str, extension: str, ringout_id: str, via: str = "rest"
     ) -> Cancelled:
         """Ends a call that is not placed yet, there and then; asks for the cancel of any other.
+        `via` is the front end that was asked.
 
         CallNotFound for a call that is not the asker's. A ring-out that was not made here is
         looked up at RingCentral and followed from then on, for who runs the house.
         """
         asker.require(Scope.CANCEL)
         call_id = await self._own_id(ringout_id)
-        if call_id is None:
-            _check_foreign(asker)
+        if call_id is None and Scope.OPS in asker.scopes:
             call_id = await self._adopt(asker, account, extension, ringout_id)
-        else:
-            await self._seen(asker, account, extension, call_id)
+        call_id = call_id or ringout_id
+        snapshot = await self._seen(asker, account, extension, call_id)
+        if snapshot.state is not State.ENDED:
+            await self.audit.note(audit.CANCELLED, Actor.of(asker, via), call_id)
         written = await self.store.change(call_id, lambda call: calls.cancelled(call, self.clock()))
         call = written.record.call
         if call.is_over and written.applied:
@@ -201,6 +205,8 @@ class CallService:
         return await self.store.by_ringout(ringout_id)
 
     async def _seen(self, asker: Principal, account: str, extension: str, call_id: str) -> Snapshot:
+        # An id that nobody knows is looked for as well: else the time would tell it from one that
+        # another's call has.
         snapshot = await self._present(call_id)
         if not asker.sees(snapshot.owner):
             raise CallNotFound("There is no such call.")
@@ -290,6 +296,9 @@ class CallService:
         return (await self.store.accept(call, {})).call_id
 
     async def _found_live(self, account: str, extension: str, ringout_id: str) -> Call:
+        # Nothing of RingCentral's is called like a phone: it is somebody's slip, and stays here.
+        if phones.E164.fullmatch(ringout_id):
+            raise CallNotFound("There is no such call.")
         try:
             reading = await self._live(account, extension, ringout_id)
         except UpstreamGone as error:
@@ -311,11 +320,6 @@ class CallService:
             raise CallNotFound("RingCentral no longer knows this ring-out.")
         seen = calls.observed(call, reading, now, now)
         return replace(seen.call if seen else call, sequence=1, observed_at=now)
-
-
-def _check_foreign(asker: Principal) -> None:
-    if Scope.OPS not in asker.scopes:
-        raise CallNotFound("There is no such call.")
 
 
 def _check_path(snapshot: Snapshot, account: str, extension: str) -> None:

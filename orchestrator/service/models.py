@@ -19,14 +19,21 @@ from pydantic import (
 
 from orchestrator.domain import phones
 from orchestrator.domain.errors import FieldError, InvalidRequest
+from orchestrator.domain.hours import DAYS
+from orchestrator.domain.hours import AllowedHours as Hours
+from orchestrator.service import hours
+from orchestrator.service.destinations import e164
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _LONGEST_PATH = 120
-_NOT_E164 = "must be a phone number in E.164 form: +, country code, number; 7 to 15 digits in all"
+_NOT_E164 = (
+    "must be a phone number in E.164 form: +, country code, number without a leading trunk prefix; "
+    "7 to 15 digits in all"
+)
 
 
 def _e164(text: str) -> str:
-    number = phones.normalised(text)
+    number = e164(text)
     if number is None:
         raise ValueError(_NOT_E164)
     return number
@@ -119,8 +126,53 @@ class Country(_Model):
     id: RingCentralId
 
 
+TimeOfDay = Annotated[
+    StrictStr, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["08:00"])
+]
+
+
+def _known_zone(name: str) -> str:
+    if name not in hours.zone_names() or hours.zone(name) is None:
+        raise ValueError("must be the IANA name of a time zone, such as America/New_York")
+    return name
+
+
+class AllowedHours(_Model):
+    """When the call may be placed, by the clocks of a time zone."""
+
+    from_: TimeOfDay = Field(alias="from", description="The first minute.")
+    to: TimeOfDay = Field(
+        description="The first minute after them; on the next day, where it is before `from`.",
+        examples=["21:00"],
+    )
+    time_zone: Annotated[StrictStr, AfterValidator(_known_zone)] = Field(
+        alias="timeZone",
+        max_length=64,
+        description="IANA's name of the zone.",
+        examples=["America/New_York"],
+    )
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=7,
+        description="The days on which the hours begin; every day where it is left out.",
+    )
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> "AllowedHours":
+        if self.from_ == self.to:
+            raise ValueError("`from` and `to` must differ")
+        return self
+
+    def text(self) -> str:
+        """The hours as a call keeps them."""
+        begin, end = (60 * int(at[:2]) + int(at[3:]) for at in (self.from_, self.to))
+        days = frozenset(DAYS.index(day) for day in self.days or DAYS)
+        return Hours(begin, end, self.time_zone, days).text()
+
+
 class RingOutRequest(_Model):
-    """A wish to connect two people: RingCentral's body, and two fields of ours."""
+    """A wish to connect two people: RingCentral's body, and a few fields of ours."""
 
     from_: Caller | None = Field(
         default=None,
@@ -157,9 +209,22 @@ class RingOutRequest(_Model):
         "of this service has set; a webhook for one call.",
     )
 
+    allowed_hours: AllowedHours | None = Field(
+        default=None,
+        alias="allowedHours",
+        description="When the call may be placed; it waits for them, if they come in time.",
+    )
+
+    validate_only: StrictBool = Field(
+        default=False,
+        alias="validateOnly",
+        description="A dry run: everything is checked, nothing is written down or counted, nobody "
+        "is rung; the answer says what would happen. Not together with an idempotency key.",
+    )
+
     def for_ringcentral(self) -> dict[str, Any]:
         """The body that RingCentral is sent: without our own fields, numbers normalised."""
-        ours = {"client_reference", "expires_in", "callback_url"}
+        ours = {"client_reference", "expires_in", "callback_url", "allowed_hours", "validate_only"}
         return self.model_dump(by_alias=True, exclude_none=True, exclude=ours)
 
 
@@ -204,6 +269,28 @@ class QueueDocument(BaseModel):
     estimatedStart: str
 
 
+class PolicyDocument(BaseModel):
+    """A quota: how many calls, in how many seconds, and how many more may be made now."""
+
+    policy: str = Field(examples=["velocity.callee"])
+    limit: int = Field(ge=1)
+    seconds: int = Field(ge=1)
+    remaining: int = Field(ge=0)
+
+
+class ValidateOnlyDocument(BaseModel):
+    """What would happen: the call would be accepted, or taken for a second click and answered
+    with `call`, which an earlier one has made."""
+
+    outcome: Literal["accepted", "replayed_double_click"]
+    call: str = Field(
+        default=None,  # type: ignore[assignment]
+        json_schema_extra=_left_out,
+        description="The first call, where this is taken for a second click.",
+    )
+    policies: list[PolicyDocument]
+
+
 class CallDocument(BaseModel):
     """A call, as it is shown everywhere. Times are RFC 3339 in UTC."""
 
@@ -242,6 +329,11 @@ class CallDocument(BaseModel):
         json_schema_extra=_left_out,
         description="Only where one call is read, and only while it waits behind others or for "
         "RingCentral's rate limit.",
+    )
+    validateOnly: ValidateOnlyDocument = Field(
+        default=None,  # type: ignore[assignment]
+        json_schema_extra=_left_out,
+        description="Only in the answer to a dry run: there is no such call.",
     )
 
 

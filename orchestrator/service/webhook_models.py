@@ -133,7 +133,7 @@ class FiltersDocument(BaseModel):
 class DisabledDocument(BaseModel):
     """Why a webhook gets nothing."""
 
-    code: Literal["by_request", "gone", "only_fails", "backlog_full"]
+    code: Literal["by_request", "gone", "only_fails", "backlog_full", "key_revoked", "key_expired"]
     message: str
     at: str
 
@@ -163,6 +163,10 @@ class WebhookDocument(BaseModel):
     description: str | None
     enabled: bool
     disabled: DisabledDocument | None
+    owner: str | None = Field(
+        default=None,
+        description="The key that made it, null where none was needed; shown with the scope `ops`.",
+    )
     createdAt: str
     updatedAt: str
     health: HealthDocument

@@ -1,4 +1,8 @@
-"""What may be asked of webhooks and their deliveries."""
+"""What may be asked of webhooks and their deliveries.
+
+A webhook belongs to the key that made it, and so do its deliveries; those to a call's `callbackUrl`
+belong to the call's owner. What is another's is not there: it is answered as what never was.
+"""
 
 import asyncio
 import json
@@ -9,12 +13,14 @@ from uuid_utils import uuid7
 
 from orchestrator.delivery.signing import new_secret
 from orchestrator.delivery.targets import Targets, checked_url, shown_host
+from orchestrator.domain.access import Principal, Scope
 from orchestrator.domain.clock import Clock, from_rfc3339, rfc3339
 from orchestrator.domain.errors import (
     DeliveryNotFound,
     FieldError,
     InvalidRequest,
     WebhookDisabled,
+    WebhookNotFound,
 )
 from orchestrator.service.webhook_models import (
     Redelivery,
@@ -23,6 +29,8 @@ from orchestrator.service.webhook_models import (
     WebhookFilters,
     WebhookRequest,
 )
+from orchestrator.storage import audit
+from orchestrator.storage.audit import Actor, Audit
 from orchestrator.storage.deliveries import DeliveryStore
 from orchestrator.storage.delivery_list import DeliveryList, Page, Shown, Sought
 from orchestrator.storage.dispatching import Dispatching, New
@@ -31,12 +39,15 @@ from orchestrator.storage.webhooks import Disabled, Health, Secret, Webhook, Web
 _MOST_SECRETS = 5
 _BY_REQUEST = "by_request"
 TEST = "webhook.test"
+_VIA = "rest"
+"""MCP has nothing to do with webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookService:
-    """Every method raises StorageUnavailable when Redis does not answer in time, and those that
-    name a webhook WebhookNotFound where there is none."""
+    """Every method raises StorageUnavailable when Redis does not answer in time, InsufficientScope
+    without the right to webhooks, and those that name a webhook WebhookNotFound where there is
+    none, or it is not the asker's."""
 
     webhooks: WebhookStore
     deliveries: DeliveryStore
@@ -44,9 +55,14 @@ class WebhookService:
     dispatching: Dispatching
     targets: Targets
     clock: Clock
+    audit: Audit
 
-    async def create(self, wish: WebhookRequest) -> tuple[Webhook, str]:
-        """A new webhook and its secret; TooManyWebhooks where there is no room for it."""
+    async def create(self, asker: Principal, wish: WebhookRequest) -> tuple[Webhook, str]:
+        """A new webhook and its secret; TooManyWebhooks where there is no room for it.
+
+        It is told of the asker's calls, and of everyone's where the asker runs the house.
+        """
+        asker.require(Scope.WEBHOOKS)
         self._check(wish.url)
         secret, now = new_secret(), rfc3339(self.clock())
         filters = wish.filters or WebhookFilters()
@@ -62,15 +78,33 @@ class WebhookService:
             account_id=filters.account_id,
             extension_id=filters.extension_id,
             description=wish.description,
+            owner=asker.owner,
+            hears_all=asker.may(Scope.OPS),
         )
+        await self._note(audit.WEBHOOK_CREATED, asker, webhook.id, webhook.host)
         await self.webhooks.create(webhook)
         return webhook, secret
 
-    async def change(self, webhook_id: str, wish: WebhookChange) -> Webhook:
+    async def all(self, asker: Principal) -> list[Webhook]:
+        """Every webhook of the asker's, the oldest first."""
+        asker.require(Scope.WEBHOOKS)
+        return [one for one in await self.webhooks.all() if asker.sees(one.owner)]
+
+    async def get(self, asker: Principal, webhook_id: str) -> Webhook:
+        """The webhook."""
+        asker.require(Scope.WEBHOOKS)
+        webhook = await self.webhooks.get(webhook_id)
+        if not asker.sees(webhook.owner):
+            raise WebhookNotFound("There is no such webhook.")
+        return webhook
+
+    async def change(self, asker: Principal, webhook_id: str, wish: WebhookChange) -> Webhook:
         """The webhook, changed in what the wish names."""
         named = wish.model_fields_set
+        await self.get(asker, webhook_id)
         if "url" in named:
             self._check(wish.url)
+        await self._note(audit.WEBHOOK_CHANGED, asker, webhook_id, ",".join(sorted(named)))
         now = rfc3339(self.clock())
 
         def decide(known: Webhook) -> Webhook:
@@ -87,8 +121,18 @@ class WebhookService:
 
         return await self.webhooks.change(webhook_id, decide)
 
-    async def rotate(self, webhook_id: str, wish: SecretRotation) -> tuple[Webhook, str]:
+    async def delete(self, asker: Principal, webhook_id: str) -> None:
+        """Deletes the webhook and its deliveries."""
+        await self.get(asker, webhook_id)
+        await self._note(audit.WEBHOOK_DELETED, asker, webhook_id)
+        await self.webhooks.delete(webhook_id)
+
+    async def rotate(
+        self, asker: Principal, webhook_id: str, wish: SecretRotation
+    ) -> tuple[Webhook, str]:
         """The webhook with a new secret; those before go on signing for the overlap."""
+        await self.get(asker, webhook_id)
+        await self._note(audit.WEBHOOK_CHANGED, asker, webhook_id, "secret")
         secret, now = new_secret(), self.clock()
         latest = now + wish.overlap_seconds * 1000
 
@@ -102,11 +146,9 @@ class WebhookService:
 
         return await self.webhooks.change(webhook_id, decide), secret
 
-    async def test(self, webhook_id: str) -> str:
+    async def test(self, asker: Principal, webhook_id: str) -> str:
         """Sends a `webhook.test` on its way; the delivery's id. WebhookDisabled where it is."""
-        webhook = await self.webhooks.get(webhook_id)
-        if webhook.disabled is not None:
-            raise WebhookDisabled("The webhook is disabled; enable it first.")
+        webhook = await self._enabled(asker, webhook_id)
         name, now = uuid7().hex, self.clock()
         body = {"type": TEST, "timestamp": rfc3339(now), "data": {"webhook": webhook_id}}
         await self.dispatching.write_one(
@@ -119,38 +161,54 @@ class WebhookService:
                 sequence="0",
                 time=now,
                 body=json.dumps(body, separators=(",", ":")),
+                owner=webhook.owner,
             )
         )
         return f"dlv_{name}"
 
-    async def page(self, sought: Sought, limit: int, cursor: str | None) -> Page:
-        """Deliveries, newest events first; ValueError for a cursor that is not one of ours."""
+    async def page(self, asker: Principal, sought: Sought, limit: int, cursor: str | None) -> Page:
+        """The asker's deliveries, newest events first; ValueError for a cursor that is not one of
+        ours."""
+        asker.require(Scope.WEBHOOKS)
         if sought.webhook is not None:
-            await self.webhooks.get(sought.webhook)
-        return await self.listing.page(sought, limit, cursor)
+            await self.get(asker, sought.webhook)
+        return await self.listing.page(replace(sought, owner=_only(asker)), limit, cursor)
 
-    async def delivery(self, delivery_id: str) -> Shown:
-        """One delivery; DeliveryNotFound where there is none."""
-        found = await self.listing.get(delivery_id)
+    async def delivery(self, asker: Principal, delivery_id: str) -> Shown:
+        """One delivery; DeliveryNotFound where there is none, or it is not the asker's."""
+        asker.require(Scope.WEBHOOKS)
+        found = await self.listing.get(delivery_id, _only(asker))
         if found is None:
             raise DeliveryNotFound("There is no such delivery.")
         return found
 
-    async def redeliver(self, delivery_id: str) -> Shown:
+    async def redeliver(self, asker: Principal, delivery_id: str) -> Shown:
         """Attempts a delivery anew, at once; DeliveryNotFound or WebhookDisabled where not."""
+        known = await self.delivery(asker, delivery_id)
+        if known["webhook"] is not None:
+            await self._enabled(asker, known["webhook"])
+        await self._note(audit.REDELIVERED, asker, delivery_id)
         await self.deliveries.redeliver(delivery_id)
-        return await self.delivery(delivery_id)
+        return await self.delivery(asker, delivery_id)
 
-    async def redeliver_since(self, webhook_id: str, wish: Redelivery) -> int:
+    async def redeliver_since(self, asker: Principal, webhook_id: str, wish: Redelivery) -> int:
         """Attempts all dead deliveries of events since a time anew; how many."""
-        webhook = await self.webhooks.get(webhook_id)
-        if webhook.disabled is not None:
-            raise WebhookDisabled("The webhook is disabled; enable it first.")
+        await self._enabled(asker, webhook_id)
+        await self._note(audit.REDELIVERED, asker, webhook_id, f"since {wish.since}")
         count = 0
         async for ids in self.listing.dead_since(webhook_id, from_rfc3339(wish.since)):
             done = await asyncio.gather(*(self._anew(one) for one in ids))
             count += sum(done)
         return count
+
+    async def _enabled(self, asker: Principal, webhook_id: str) -> Webhook:
+        webhook = await self.get(asker, webhook_id)
+        if webhook.disabled is not None:
+            raise WebhookDisabled("The webhook is disabled; enable it first.")
+        return webhook
+
+    async def _note(self, action: str, asker: Principal, about: str, detail: str = "") -> None:
+        await self.audit.note(action, Actor.of(asker, _VIA), about, detail)
 
     async def _anew(self, delivery_id: str) -> bool:
         try:
@@ -191,9 +249,15 @@ def _switched(webhook: Webhook, enabled: bool, now: str) -> Webhook:  # noqa: FB
     return replace(webhook, disabled=Disabled(_BY_REQUEST, "It was disabled by request.", now))
 
 
-def shown(webhook: Webhook) -> dict[str, Any]:
-    """The webhook as clients see it: without its secrets."""
+def _only(asker: Principal) -> str | None:
+    """Whose deliveries alone are there for the asker, None: everyone's."""
+    return None if asker.may(Scope.OPS) else asker.owner
+
+
+def shown(asker: Principal, webhook: Webhook) -> dict[str, Any]:
+    """The webhook as the asker sees it: without its secrets."""
     disabled = webhook.disabled
+    owner = {"owner": webhook.owner or None} if asker.may(Scope.OPS) else {}
     return {
         "id": webhook.id,
         "url": webhook.url,
@@ -208,6 +272,7 @@ def shown(webhook: Webhook) -> dict[str, Any]:
         "disabled": {"code": disabled.code, "message": disabled.message, "at": disabled.at}
         if disabled
         else None,
+        **owner,
         "createdAt": webhook.created_at,
         "updatedAt": webhook.updated_at,
         "health": _health(webhook.health),

@@ -44,12 +44,21 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         name = str(problem["loc"][0])
         message = problem["msg"].removeprefix("Value error, ")
         raise ConfigurationError(f"{name}: {message}") from None
+    _check_together(settings)
+    return settings
+
+
+def _check_together(settings: Settings) -> None:
     if settings.notifications == "webhook" and not checks.can_be_called_back(settings.public_url):
         raise ConfigurationError(
             "RINGOUT_PUBLIC_URL: RINGOUT_NOTIFICATIONS=webhook needs it, and https unless it is a "
             "loopback address"
         )
-    return settings
+    if settings.oidc_issuer and not settings.oidc_audience:
+        raise ConfigurationError(
+            "RINGOUT_OIDC_AUDIENCE: RINGOUT_OIDC_ISSUER needs it: whom the provider's tokens have "
+            "to be for"
+        )
 
 
 def from_document(text: str) -> tuple[Credential, ...]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from orchestrator.settings import checks
+from orchestrator.settings.addresses import authority, reachable
 from orchestrator.settings.rules import RuleSettings
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -261,12 +262,8 @@ class Settings(RuleSettings):
         """What a call's `uri` begins with."""
         if self.public_url is not None:
             return self.public_url
-        host = "127.0.0.1" if self.rest_host in ("0.0.0.0", "::") else self.rest_host  # noqa: S104
-        return (
-            f"http://[{host}]:{self.rest_port}"
-            if ":" in host
-            else f"http://{host}:{self.rest_port}"
-        )
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{authority(reachable(self.rest_host), self.rest_port)}"
 
     @property
     def ladder(self) -> tuple[float, ...]:

@@ -13,8 +13,9 @@ _LONGEST_S = 86_400
 
 def issuer(url: str) -> str:
     parts = urlsplit(url)
-    is_here = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if url and not (parts.hostname and (parts.scheme == "https" or is_here)):
+    is_here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    if url and not (parts.hostname and is_plain and (parts.scheme == "https" or is_here)):
         raise ValueError("must be an https URL, such as https://login.example.com")
     return url
 
@@ -60,6 +61,12 @@ def origins(text: str) -> str:
     for part in text.split(",") if text else ():
         if not re.fullmatch(r"https?://[^/\s,]+", part):
             raise ValueError("must be origins such as https://crm.example.com, comma-separated")
+    return text
+
+
+def origin(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^/\s,?#@]+", text):
+        raise ValueError("must be an origin without a path, such as https://mcp.example.com")
     return text
 
 

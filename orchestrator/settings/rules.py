@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings
 
-from orchestrator.domain.access import Quota
 from orchestrator.settings import rule_checks as checks
 
 Quotas = Annotated[str, AfterValidator(checks.quotas)]
@@ -37,6 +36,12 @@ class RuleSettings(BaseSettings):
         "",
         alias="RINGOUT_OIDC_JWKS_URL",
         description="Where the provider's keys are; default: as its discovery document says.",
+    )
+    mcp_public_url: Annotated[str, AfterValidator(checks.origin)] = Field(
+        "",
+        alias="RINGOUT_MCP_PUBLIC_URL",
+        description="How clients reach MCP from outside, without the path /mcp, such as "
+        "https://mcp.example.com; default: its own address.",
     )
     auth_failures: int = Field(
         20,
@@ -160,11 +165,3 @@ class RuleSettings(BaseSettings):
     def allowed_regions(self) -> frozenset[str]:
         """The regions whose numbers may be rung."""
         return frozenset((self.regions or self.default_region).split(","))
-
-
-def quotas_of(text: str) -> tuple[Quota, ...]:
-    """The quotas that a setting names; none for `off`."""
-    if text == "off":
-        return ()
-    pairs = (part.split("/") for part in text.split(","))
-    return tuple(Quota(int(most), int(seconds)) for most, seconds in pairs)

@@ -66,7 +66,12 @@ class Audit:
 
     async def newest(self, count: int) -> list[Mapping[str, str]]:
         """The newest entries, newest first, each with its `id`."""
-        found = await self.commands.execute("XREVRANGE", keys.AUDIT, "+", "-", "COUNT", count)
+        return await self.before("", count)
+
+    async def before(self, entry_id: str, count: int) -> list[Mapping[str, str]]:
+        """The newest entries before one (before none of them: an empty id), newest first."""
+        newest = f"({entry_id}" if entry_id else "+"
+        found = await self.commands.execute("XREVRANGE", keys.AUDIT, newest, "-", "COUNT", count)
         return [{"id": place.decode(), **_texts(flat)} for place, flat in found]
 
 

@@ -16,15 +16,15 @@ from orchestrator.domain.calls import Call, Change
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import (
     CallNotFound,
-    IdempotencyKeyReused,
-    StorageUnavailable,
     UpstreamGated,
 )
 from orchestrator.domain.events import entered
 from orchestrator.domain.words import State
 from orchestrator.storage import keys, scripts
+from orchestrator.storage.admission import UNASKED, Accepted, Admission, Idempotency, accepted
 from orchestrator.storage.connection import Commands
 from orchestrator.storage.counting import counted
+from orchestrator.storage.pauses import Held, pause_in
 from orchestrator.storage.records import (
     SNAPSHOT_FIELDS,
     Record,
@@ -41,7 +41,7 @@ Decide = Callable[[Call], Change | None]
 
 
 CALLBACK_URL = "callbackUrl"
-"""Kept beside what RingCentral is asked, and never sent to it."""
+"""Kept by itself, and never sent to RingCentral."""
 
 
 def asked(body: Mapping[str, Any], callback_url: str | None) -> dict[str, Any]:
@@ -102,24 +102,6 @@ class Written:
     applied: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """The client's name for its wish, and what the wish is, so that another is told apart; two
-    owners may use the same name."""
-
-    key: str
-    fingerprint: str
-    owner: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The call's id, and the call where it is new: not, where an earlier request had made it."""
-
-    call_id: str
-    snapshot: Snapshot | None
-
-
 class CallStore:
     """The calls. Every method raises StorageUnavailable when Redis does not answer in time."""
 
@@ -139,35 +121,48 @@ class CallStore:
         request: Mapping[str, Any],
         idempotency: Idempotency | None = None,
         patience: int | None = None,
+        admission: Admission | None = None,
     ) -> Accepted:
-        """Writes a new call down with its event and its job.
+        """Writes a new call down with its event and its job, where the rules let it in.
 
         With an idempotency key that was used before, the call it made; IdempotencyKeyReused where
         that was for another request. With `patience` (milliseconds), a script that reaches the
         server later than that writes nothing: who was told 503 is not called back.
+        RefusedByPolicy or VelocityExceeded where a rule forbids the call.
         """
         job = self._follow_up(None, call)
         shown = shown_json(call)
-        arguments = self._accept_arguments(call, shown, job, idempotency)
+        arguments = self._accept_arguments(call, shown, job, idempotency, admission)
         if patience is not None and self._server_ahead is None:
             await self._compare_clocks()
         answer = await self.commands.run(
             scripts.ACCEPT,
-            _accept_keys(call, job, idempotency),
+            [*_accept_keys(call, job, idempotency), *(admission.keys if admission else UNASKED)],
             call.id,
-            as_json(request),
+            self._remembered(request),
             self._latest(patience),
             *arguments,
         )
         self._server_ahead = answer[1] - self._clock()
-        return _accepted(call, shown, answer)
+        return accepted(call, shown, answer, admission)
+
+    def _remembered(self, request: Mapping[str, Any]) -> str:
+        """What is asked for, how long the call is known by its phones, and its callbackUrl."""
+        body = {name: value for name, value in request.items() if name != CALLBACK_URL}
+        kept = max(self.options.live, self.options.events_max_age)
+        return f"{as_json(body)}\n{kept}\n{request.get(CALLBACK_URL, '')}"
 
     async def _compare_clocks(self) -> None:
         seconds, micros = await self.commands.execute("TIME")
         self._server_ahead = int(seconds) * 1000 + int(micros) // 1000 - self._clock()
 
     def _accept_arguments(
-        self, call: Call, shown: str, job: JobEntry | None, idempotency: Idempotency | None
+        self,
+        call: Call,
+        shown: str,
+        job: JobEntry | None,
+        idempotency: Idempotency | None,
+        admission: Admission | None,
     ) -> list[Any]:
         now = self._clock()
         record = record_items(call, shown, revision=1, change_id=uuid4().hex)
@@ -184,6 +179,7 @@ class CallStore:
             "1" if call.ringout_id else "",
             " ".join(counted(None, call)),
             max(0, call.expires_at - call.accepted_at),
+            admission.argument() if admission else "",
             len(record),
             *record,
             *event_items(Change(call, entered(call.state)), shown, now),
@@ -209,13 +205,20 @@ class CallStore:
         if text is None:
             return None
         body: dict[str, Any] = json.loads(text)
-        body.pop(CALLBACK_URL, None)
         return body
 
     async def snapshot(self, call_id: str) -> Snapshot | None:
         """The call ready to be sent, or None."""
         values = await self.commands.execute("HMGET", keys.call(call_id), *SNAPSHOT_FIELDS)
         return snapshot(call_id, values)
+
+    async def made_by(self, wish: Idempotency) -> Snapshot | None:
+        """The call that an earlier request with the same key and the same wish made, or None."""
+        where = keys.idempotency(wish.key, wish.owner)
+        found = await self.commands.execute("HMGET", where, "fingerprint", "call")
+        if found[0] is None or found[0].decode() != wish.fingerprint:
+            return None
+        return await self.snapshot(found[1].decode())
 
     async def by_ringout(self, ringout_id: str) -> str | None:
         """The id of the call that RingCentral knows by this id, or None."""
@@ -233,8 +236,8 @@ class CallStore:
         """Changes a call as `decide` says of it as it is now, or leaves it where that says None.
 
         `obey_gates` are the keys of the gates (bucket's, account's and house's) that must
-        be open at the moment of writing; UpstreamGated where one is closed. CallNotFound where
-        there is no such call.
+        be open at the moment of writing; UpstreamGated where one is closed, Held where the house or
+        the call's owner is paused. CallNotFound where there is no such call.
         """
         record = await self.record(known) if isinstance(known, str) else known
         change_id = uuid4().hex
@@ -247,6 +250,8 @@ class CallStore:
                 case b"written":
                     self.told(record.call, change.call)
                     return Written(Record(change.call, record.revision + 1), applied=True)
+                case b"paused":
+                    raise Held(pause_in(answer[1]))
                 case b"gated":
                     raise UpstreamGated("RingCentral's rate limit is spent.", answer[1] / 1000)
                 case b"lost":
@@ -307,19 +312,6 @@ class CallStore:
         """The call and what RingCentral is to be asked, in one round trip."""
         record, request = await asyncio.gather(self.record(call_id), self.request(call_id))
         return record, request
-
-
-def _accepted(call: Call, shown: str, answer: list[Any]) -> Accepted:
-    match answer[0]:
-        case b"replayed":
-            return Accepted(answer[2].decode(), None)
-        case b"conflict":
-            raise IdempotencyKeyReused(
-                "This Idempotency-Key was used for another request; use a new one."
-            )
-        case b"late":
-            raise StorageUnavailable("Redis took too long; nothing was written.", 1)
-    return Accepted(call.id, Snapshot.of(call, shown))
 
 
 def _job_arguments(job: JobEntry | None, now: int) -> tuple[str, str, int]:
@@ -384,4 +376,6 @@ def _change_keys(
         keys.request(after.id),
         keys.TOTALS,
         *wider,
+        keys.callback(after.id),
+        keys.PAUSED,
     ]

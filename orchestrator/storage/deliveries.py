@@ -8,7 +8,6 @@ from orchestrator.domain.clock import Clock, rfc3339
 from orchestrator.domain.errors import DeliveryNotFound, WebhookDisabled
 from orchestrator.storage import delivery_keys, keys, scripts
 from orchestrator.storage.connection import Commands
-from orchestrator.storage.records import from_json
 from orchestrator.storage.webhooks import Secret, secrets_of
 
 PENDING_TTL_S = 15 * 86_400
@@ -175,9 +174,6 @@ def _started(delivery_id: str, round_: str, token: str, answer: list[Any]) -> St
         part.decode() for part in answer
     )
     is_callback = webhook == delivery_keys.CALLBACK
-    url = target
-    if is_callback and target:
-        url = from_json(target).get("callbackUrl", "")
     known = None if is_callback else secrets_of(secrets or "[]")
     return Started(
         id=delivery_id,
@@ -190,7 +186,7 @@ def _started(delivery_id: str, round_: str, token: str, answer: list[Any]) -> St
         attempts=int(attempts),
         body=body,
         is_enabled=bool(enabled),
-        url=url,
+        url=target,
         secrets=known,
     )
 

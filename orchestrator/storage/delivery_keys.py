@@ -36,6 +36,11 @@ def of_webhook(webhook_id: str) -> str:
     return f"{PREFIX}deliveries:webhook:{webhook_id}"
 
 
+def of_owner(owner: str) -> str:
+    """The deliveries of one key: to its webhooks, and about its calls to their `callbackUrl`."""
+    return f"{PREFIX}deliveries:owner:{owner}"
+
+
 def lane(webhook_id: str, call_id: str) -> str:
     """The deliveries about one call to one receiver that have not been attempted yet."""
     return f"{PREFIX}lane:{webhook_id}:{call_id}"

@@ -27,6 +27,7 @@ _FIELDS = (
     "failureCode",
     "failure",
     "failureSource",
+    "owner",
 )
 
 Shown = Mapping[str, Any]
@@ -35,10 +36,12 @@ Shown = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which deliveries: those that meet all that is given."""
+    """Which deliveries: those that meet all that is given. `owner` is of the webhook, or of a
+    callback's call."""
 
     state: str | None = None
     webhook: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,13 @@ class DeliveryList:
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
 
-    async def get(self, delivery_id: str) -> Shown | None:
-        """One delivery, or None."""
+    async def get(self, delivery_id: str, owner: str | None = None) -> Shown | None:
+        """One delivery; None where there is none, or it is another owner's than the one given."""
         values = await self._commands.execute(
             "HMGET", delivery_keys.delivery(delivery_id), *_FIELDS
         )
-        return _shown(delivery_id, values)
+        is_other = owner is not None and (values[-1] or b"").decode() != owner
+        return None if is_other else _shown(delivery_id, values)
 
     async def page(self, sought: Sought, limit: int, cursor: str | None) -> Page:
         """At most `limit` deliveries after `cursor`; ValueError where that is not one of ours."""
@@ -71,7 +75,7 @@ class DeliveryList:
             newest = position[0] if position else "+inf"
             pairs = await self._range(_index(sought), newest, "-inf", size)
             fresh = [pair for pair in pairs if position is None or pair < position]
-            rows = await asyncio.gather(*(self.get(name) for _, name in fresh))
+            rows = await asyncio.gather(*(self.get(name, sought.owner) for _, name in fresh))
             for pair, row in zip(fresh, rows, strict=True):
                 position = pair
                 if row is not None and _meets(row, sought):
@@ -123,6 +127,8 @@ class DeliveryList:
 def _index(sought: Sought) -> str:
     if sought.webhook is not None:
         return delivery_keys.of_webhook(sought.webhook)
+    if sought.owner:
+        return delivery_keys.of_owner(sought.owner)
     known = {"pending": delivery_keys.PENDING, "dead": delivery_keys.DEAD}
     return known.get(sought.state or "", delivery_keys.DELIVERIES)
 

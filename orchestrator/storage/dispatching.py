@@ -13,6 +13,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orchestrator.domain.access import HOUSE_OWNER
 from orchestrator.domain.clock import Clock, rfc3339
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.storage import delivery_keys, keys, scripts
@@ -39,7 +40,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A delivery to be written."""
+    """A delivery to be written; `owner` is that of the webhook, or of a callback's call."""
 
     id: str
     webhook: str
@@ -49,6 +50,7 @@ class New:
     sequence: str
     time: int
     body: str
+    owner: str = HOUSE_OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,4 +238,5 @@ def _parts(new: New) -> tuple[str | int, ...]:
         new.sequence,
         new.time,
         new.body,
+        new.owner,
     )

@@ -1,9 +1,18 @@
-"""Live reads that many ask for at the same moment, made once for all processes."""
+"""Live reads that many ask for at the same moment, made once for all processes.
+
+What lists calls names their phones in full: it is shared encrypted, for the seconds that it is
+shared at all.
+"""
 
 import asyncio
+from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from orchestrator.domain.errors import (
     RingOutError,
@@ -34,8 +43,11 @@ ReadRecords = Callable[[], Awaitable[list[CallRecord]]]
 class Glances:
     """Shares one live read, and its answer or its failure for a while, among all who want it."""
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, secret: bytes) -> None:
+        """Processes with the same secret share what lists calls."""
         self._commands = commands
+        derived = HKDF(SHA256(), 32, salt=None, info=b"ringout glances").derive(secret)
+        self._seal = Fernet(urlsafe_b64encode(derived))
 
     async def shared(
         self, account: str, extension: str, ringout_id: str, read: ReadLive
@@ -56,13 +68,16 @@ class Glances:
         """What `read` answers, here or in another process within `shared_for` milliseconds; raises
         what it raises."""
 
-        async def content() -> list[list[Any]]:
-            return [
-                [one.session_id, one.status, one.started_at, sorted(one.numbers)]
-                for one in await read()
-            ]
+        async def content() -> str:
+            return self._sealed(
+                [
+                    [one.session_id, one.status, one.started_at, sorted(one.numbers)]
+                    for one in await read()
+                ]
+            )
 
-        rows = await self._shared(keys.glance(account, extension, ""), content, shared_for)
+        key = keys.glance(account, extension, "")
+        rows = self._opened(await self._shared(key, content, shared_for))
         return [
             Sighting(session_id, status, started_at, frozenset(numbers))
             for session_id, status, started_at, numbers in rows
@@ -74,19 +89,37 @@ class Glances:
         """The list of an extension's calls called `name`: what `read` answers, here or in another
         process within `shared_for` milliseconds; raises what it raises."""
 
-        async def content() -> list[list[Any]]:
-            return [
-                [one.session_id, one.started_at, sorted(one.numbers), one.is_ringout, one.result]
-                for one in await read()
-            ]
+        async def content() -> str:
+            return self._sealed(
+                [
+                    [
+                        row.session_id,
+                        row.started_at,
+                        sorted(row.numbers),
+                        row.is_ringout,
+                        row.result,
+                    ]
+                    for row in await read()
+                ]
+            )
 
         key = keys.glance(account, extension, f"/{name}")
+        rows = self._opened(await self._shared(key, content, shared_for))
         return [
             CallRecord(session_id, started_at, frozenset(numbers), is_ringout, result)
-            for session_id, started_at, numbers, is_ringout, result in await self._shared(
-                key, content, shared_for
-            )
+            for session_id, started_at, numbers, is_ringout, result in rows
         ]
+
+    def _sealed(self, rows: list[list[Any]]) -> str:
+        return self._seal.encrypt(as_json(rows).encode()).decode()
+
+    def _opened(self, sealed: str) -> list[list[Any]]:
+        """UpstreamFailed for what a process with another secret has shared."""
+        try:
+            rows: list[list[Any]] = from_json(self._seal.decrypt(sealed))
+        except InvalidToken:
+            raise UpstreamFailed("Another process's answer cannot be read here.") from None
+        return rows
 
     async def _shared(self, key: str, read: Callable[[], Awaitable[Any]], shared_for: int) -> Any:
         mark = _MARK + uuid4().hex

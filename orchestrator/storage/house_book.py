@@ -23,6 +23,9 @@ STATS_FIELDS = (
     ("deliveriesOldestSeconds", "age of the oldest pending delivery, 0 where there is none"),
     ("credentialsParked", "credentials that RingCentral refuses"),
     ("feedsHealthy", "credentials by which RingCentral's notifications come"),
+    ("paused", "`yes` while no calls are placed, else `no`"),
+    ("pausedReason", "why, as who paused it has put it; may be empty"),
+    ("pausedKeys", "keys whose calls are not placed"),
     ("workersAlive", "workers heard of within the last 15 seconds"),
     ("updatedAt", "RFC 3339, UTC: when all this was counted, by the clock of Redis"),
 )

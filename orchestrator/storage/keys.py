@@ -28,6 +28,7 @@ EVENTS = f"{PREFIX}events"
 LOOKS = f"{PREFIX}looks"
 NUMBERS_KEY = f"{PREFIX}numbers-key"
 PARKED = f"{PREFIX}parked"
+PAUSED = f"{PREFIX}paused"
 PLACINGS = f"{PREFIX}placings"
 PREFLIGHT = f"{PREFIX}preflight"
 QUEUE = f"{PREFIX}queue"
@@ -50,8 +51,23 @@ def call(call_id: str) -> str:
 
 
 def request(call_id: str) -> str:
-    """What RingCentral is asked for, with full numbers."""
+    """What RingCentral is asked for, with full numbers: gone when the call has ended."""
     return f"{PREFIX}request:{call_id}"
+
+
+def callback(call_id: str) -> str:
+    """Where a call's own events are sent."""
+    return f"{PREFIX}callback:{call_id}"
+
+
+def number(digest: str) -> str:
+    """The calls with one phone, by when they were accepted."""
+    return f"{PREFIX}number:{digest}"
+
+
+def ends(call_id: str) -> str:
+    """The phones of a call that was asked for, by their digests."""
+    return f"{PREFIX}ends:{call_id}"
 
 
 def state(name: State) -> str:
@@ -190,7 +206,28 @@ BOOK = (
         "request:<id>",
         "string",
         "the body for RingCentral, with full numbers",
+        "until its call's end",
+        "processes only",
+    ),
+    Entry(
+        "callback:<id>",
+        "string",
+        "the callbackUrl of a call",
         "as its call",
+        "processes only",
+    ),
+    Entry(
+        "number:<hmac>",
+        "sorted set",
+        "the calls with one phone, by time of acceptance (ms): what is forgotten is found by it",
+        "as long as anything is kept of the last of them",
+        "processes only",
+    ),
+    Entry(
+        "ends:<id>",
+        "string",
+        "HMACs of a call's phones, by which it is told from others between the same",
+        "15 min",
         "processes only",
     ),
     Entry(

@@ -91,9 +91,20 @@ class CallList:
             for index in range(0, len(members), 2)
         ]
         fresh = [pair for pair in pairs if position is None or pair < position]
-        calls = await asyncio.gather(*(self._snapshot(call_id) for _, call_id in fresh))
-        rows = [(*pair, call) for pair, call in zip(fresh, calls, strict=True)]
+        named = await self._named(wanted, [call_id for _, call_id in fresh])
+        calls = await asyncio.gather(*(self._snapshot(call_id) for call_id in named))
+        found = dict(zip(named, calls, strict=True))
+        rows = [(*pair, found.get(pair[1])) for pair in fresh]
         return _Chunk(rows, is_last=len(pairs) < size)
+
+    async def _named(self, wanted: Wanted, ids: list[str]) -> list[str]:
+        """Those with the reference that is wanted. An owner's calls are read by the owner's index,
+        never by that of a reference: others may use the same, and a cursor would tell of them."""
+        if not (wanted.owner and wanted.client_reference is not None and ids):
+            return ids
+        index = keys.reference(wanted.client_reference)
+        scores = await self._commands.execute("ZMSCORE", index, *ids)
+        return [call_id for call_id, score in zip(ids, scores, strict=True) if score is not None]
 
     async def _snapshot(self, call_id: str) -> Snapshot | None:
         values = await self._commands.execute("HMGET", keys.call(call_id), *SNAPSHOT_FIELDS)
@@ -101,10 +112,10 @@ class CallList:
 
 
 def _index(wanted: Wanted) -> str:
-    if wanted.client_reference is not None:
-        return keys.reference(wanted.client_reference)
     if wanted.owner:
         return keys.owned(wanted.owner)
+    if wanted.client_reference is not None:
+        return keys.reference(wanted.client_reference)
     return keys.state(wanted.state) if wanted.state else keys.CALLS
 
 

@@ -37,6 +37,7 @@ _PRIVATE = {
     "readAt": "read_at",
     "sighting": "sighting",
     "owner": "owner",
+    "hours": "hours",
 }
 
 

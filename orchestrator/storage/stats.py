@@ -15,8 +15,9 @@ from orchestrator.domain.clock import rfc3339
 from orchestrator.domain.words import State
 from orchestrator.storage import delivery_keys, keys, notice_keys, scripts
 from orchestrator.storage.connection import Commands
+from orchestrator.storage.pauses import Pauses
 
-Fields = Mapping[str, int | float]
+Fields = Mapping[str, int | float | str]
 
 ALIVE_MS = 15_000
 """A worker that has not been heard of for this long is not alive."""
@@ -65,6 +66,7 @@ class Stats:
             self._workers(now),
             self._credentials(),
             self._feeds(),
+            self._paused(),
             *(self._bucket(*bucket, now, shut) for bucket in await self._in_use(now)),
         ]
         counted = await asyncio.gather(*counting)
@@ -153,6 +155,14 @@ class Stats:
 
     async def _feeds(self) -> Fields:
         return {"feedsHealthy": await self._size(notice_keys.FEEDS)}
+
+    async def _paused(self) -> Fields:
+        known = await Pauses(self._commands).read()
+        return {
+            "paused": "yes" if known.house else "no",
+            "pausedReason": known.house.reason if known.house else "",
+            "pausedKeys": len(known.keys),
+        }
 
     async def _in_use(self, now: int) -> list[tuple[str, str]]:
         members = await self._commands.execute(

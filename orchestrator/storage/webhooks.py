@@ -3,14 +3,17 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from orchestrator.domain.access import HOUSE_OWNER
 from orchestrator.domain.clock import rfc3339
 from orchestrator.domain.errors import TooManyWebhooks, WebhookNotFound
 from orchestrator.storage import delivery_keys, keys, scripts
 from orchestrator.storage.connection import Commands
 
 MOST_WEBHOOKS = 100
+MOST_OF_ONE_KEY = 10
 _CHUNK = 200
 
 
@@ -54,6 +57,7 @@ class Webhook:
     """A subscription to events; `event_types` empty means all, as do filters that are None.
 
     `created` is milliseconds by the server's clock: only events from then on are delivered.
+    `owner` is the key that made it; it hears of that key's calls, or of all where `hears_all`.
     """
 
     id: str
@@ -71,6 +75,8 @@ class Webhook:
     created: int = 0
     revision: int = 1
     health: Health = Health()
+    owner: str = HOUSE_OWNER
+    hears_all: bool = True
 
 
 Decide = Callable[[Webhook], Webhook]
@@ -87,6 +93,11 @@ class WebhookStore:
         answer = await self._put(webhook, "")
         if answer == b"full":
             raise TooManyWebhooks(f"There are {MOST_WEBHOOKS} webhooks; delete one first.")
+        if answer == b"enough":
+            raise TooManyWebhooks(
+                f"This key has {MOST_OF_ONE_KEY} webhooks, the most that one may have; delete one "
+                "first."
+            )
 
     async def get(self, webhook_id: str) -> Webhook:
         """The webhook; WebhookNotFound where there is none."""
@@ -128,6 +139,15 @@ class WebhookStore:
                 return wanted
             if answer == b"missing":
                 raise WebhookNotFound("There is no such webhook.")
+
+    async def disable_of(self, owner: str, code: str, message: str, at: int) -> int:
+        """Disables what a key has made, with what is under way to it; how many webhooks."""
+        why = Disabled(code, message, rfc3339(at))
+        own = [one for one in await self.all() if one.owner == owner and one.disabled is None]
+        for one in own:
+            with suppress(WebhookNotFound):
+                await self.change(one.id, lambda known: replace(known, disabled=why))
+        return len(own)
 
     async def delete(self, webhook_id: str) -> None:
         """Deletes a webhook and its deliveries; WebhookNotFound where there was none."""
@@ -201,6 +221,9 @@ class WebhookStore:
             MOST_WEBHOOKS,
             webhook.url,
             json.dumps([[one.value, one.until] for one in webhook.secrets]),
+            webhook.owner,
+            MOST_OF_ONE_KEY,
+            keys.PREFIX,
             *_items(webhook),
         )
         return answer
@@ -231,6 +254,8 @@ def _items(webhook: Webhook) -> list[str | int]:
         "createdAt": webhook.created_at,
         "updatedAt": webhook.updated_at,
         "revision": webhook.revision,
+        "owner": webhook.owner,
+        "hearsAll": "1" if webhook.hears_all else "",
     }
     if webhook.health.failing_since is None:
         fields |= {"failures": 0, "failingSince": "", "failingMs": ""}
@@ -266,6 +291,8 @@ def _webhook(webhook_id: str, fields: Mapping[str, str], hidden: Mapping[str, st
         created=int(fields["createdMs"]),
         revision=int(fields["revision"]),
         health=_health(fields),
+        owner=fields.get("owner", HOUSE_OWNER),
+        hears_all=fields.get("hearsAll", "1") == "1",
     )
 
 

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from random import uniform
+from secrets import SystemRandom
 from time import monotonic
 from uuid import uuid4
 
@@ -34,6 +34,7 @@ from orchestrator.telephony.transport import TRY_AGAIN_AFTER
 
 log = structlog.get_logger(__name__)
 
+_chance = SystemRandom()
 _ANSWER_WITHIN_S = 10.0
 _PING_EVERY_S = 20.0
 """aiohttp sends ping frames, and closes where no pong comes within half of this."""
@@ -120,7 +121,7 @@ class Stream:
             attempt = 0 if is_stable else attempt + 1
             yield Lost(code)
             pause = backoff(attempt, most=_LONGEST_BACKOFF_MS) / 1000
-            await asyncio.sleep(max(wait, pause * uniform(0.5, 1.5)))  # noqa: S311
+            await asyncio.sleep(max(wait, pause * _chance.uniform(0.5, 1.5)))
 
     async def _connection(self) -> AsyncGenerator[Notice | Listening]:
         """One connection, from its ticket to its end."""

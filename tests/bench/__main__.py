@@ -5,18 +5,21 @@ import platform
 import sys
 
 from tests.bench import (
+    access,
     deaths,
     dispatch,
     economy,
     fanout,
     fleet,
     freshness,
+    hostile,
     lost,
     throughput,
     webhooks,
 )
 
 TABLES = {
+    "access": access.run,
     "dispatch": dispatch.run,
     "throughput": throughput.run,
     "economy": economy.run,
@@ -24,6 +27,7 @@ TABLES = {
     "fanout": fanout.run,
     "fleet": fleet.run,
     "freshness": freshness.run,
+    "hostile": hostile.run,
     "lost": lost.run,
     "webhooks": webhooks.run,
 }

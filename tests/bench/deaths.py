@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from tests.bench.house import House, house, row
+from tests.harness.numbers import number as number_of
 from tests.harness.waiting import wait_until
 
 CALLS = 1_000
@@ -49,7 +50,7 @@ async def run() -> list[str]:
         killing = asyncio.create_task(_kill_one_a_second(one, stop))
         ids: dict[str, str] = {}
         for number in range(CALLS):
-            to = f"+1{2500000000 + number}"
+            to = number_of(number)
             ids[to] = await one.accept(to)
             await asyncio.sleep(1 / PER_SECOND)
         stop.set()

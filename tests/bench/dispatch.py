@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.bench.house import SHORT_CALLS, House, house, percentiles, row
+from tests.harness.numbers import number as number_of
 from tests.harness.processes import Fleet
 from tests.harness.redis import RedisServer, free_port
 from tests.harness.simulated import Simulated
@@ -62,11 +63,11 @@ async def _received(one: House, sent: dict[str, int], seconds: float) -> list[fl
 async def idle(one: House) -> list[float]:
     """One call at a time, with a pause."""
     for number in range(5):
-        await _post(one, f"+1{2100000000 + number}", {})
+        await _post(one, number_of(number), {})
     await asyncio.sleep(0.5)
     sent: dict[str, int] = {}
     for number in range(IDLE_CALLS):
-        await _post(one, f"+1{2200000000 + number}", sent)
+        await _post(one, number_of(100_000 + number), sent)
         await asyncio.sleep(IDLE_GAP_S)
     return await _received(one, sent, 60)
 
@@ -80,7 +81,7 @@ async def loaded(one: House, seconds: int = SECONDS) -> list[float]:
         wait = begin + number / PER_SECOND - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
-        posts.add(asyncio.create_task(_post(one, f"+1{2300000000 + number}", sent)))
+        posts.add(asyncio.create_task(_post(one, number_of(200_000 + number), sent)))
     await asyncio.gather(*posts)
     return await _received(one, sent, 120)
 

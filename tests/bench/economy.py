@@ -5,6 +5,7 @@ from typing import Any
 import redis as redis_sync
 
 from tests.bench.house import house, row
+from tests.harness.numbers import number as number_of
 from tests.harness.waiting import wait_until
 
 CALLS = 200
@@ -16,11 +17,11 @@ async def run() -> list[str]:
     async with house() as one:
         with redis_sync.Redis.from_url(one.redis.url) as client:
             for number in range(20):
-                await one.accept(f"+1{2100000000 + number}")
+                await one.accept(number_of(number))
             await _all_over(client, 20)
             before = _counters(client)
             for number in range(CALLS):
-                await one.accept(f"+1{2400000000 + number}")
+                await one.accept(number_of(100_000 + number))
             await _all_over(client, 20 + CALLS)
             after = _counters(client)
             looks = (await one.simulated.stats())["requests_by_operation"]["status"]

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from tests.bench.house import House, house, percentiles, row
 from tests.bench.listeners import LAST
+from tests.harness.numbers import number as number_of
 from tests.harness.receiver import Got, receiving
 from tests.harness.sse import Listener, listening
 from tests.harness.waiting import wait_until
@@ -104,7 +105,7 @@ async def _streamed(one: House, load: Load) -> tuple[list[float], list[float], l
         numbers: dict[str, str] = {}
         for index in range(load.calls):
             await asyncio.sleep(max(0, begin + index * load.over / load.calls - time.monotonic()))
-            to = f"+1{2600000000 + index}"
+            to = number_of(index)
             numbers[await one.accept(to)] = to
         heard = await listens
     ahead = time.time_ns() - time.monotonic_ns()
@@ -175,7 +176,7 @@ async def run() -> list[str]:
         for load in LOADS:
             lines += _rows(load, *await _followed(one, load))
     async with house(workers=0) as one:
-        await one.accept("+12100000000")
+        await one.accept(number_of(399_999))
         rates = sorted([await _fanned_out(one) for _ in range(ROUNDS)])
     rate = rates[ROUNDS // 2]
     lines += [

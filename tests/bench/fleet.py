@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.house import House, house, row
+from tests.harness.numbers import number as number_of
 from tests.harness.waiting import wait_until
 
 EXTENSIONS = int(os.environ.get("BENCH_EXTENSIONS", "200"))
@@ -68,8 +69,8 @@ async def _offer(one: House, owners: list[tuple[str, str]], until: float, expire
 async def _post(one: House, account: str, extension: str, number: int, expires: int) -> None:
     url = f"{one.rest}/v1/restapi/v1-0/account/{account}/extension/{extension}/ring-out"
     body = {
-        "from": {"phoneNumber": f"+1{2000000000 + int(extension) % 10_000}"},
-        "to": {"phoneNumber": f"+1{2100000000 + number}"},
+        "from": {"phoneNumber": number_of(300_000 + int(extension) % 10_000)},
+        "to": {"phoneNumber": number_of(number)},
         "expiresIn": expires,
     }
     async with one.session.post(url, json=body) as response:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.house import House, house, percentiles, row
+from tests.harness.numbers import number as number_of
 from tests.harness.sse import Listener, listening
 
 EXTENSIONS = 3
@@ -59,8 +60,8 @@ def _member(number: int) -> dict[str, str]:
 
 def _body(number: int) -> dict[str, Any]:
     return {
-        "from": {"phoneNumber": f"+1{2000000000 + number}"},
-        "to": {"phoneNumber": f"+1{2700000000 + number}"},
+        "from": {"phoneNumber": number_of(200_000 + number)},
+        "to": {"phoneNumber": number_of(number)},
     }
 
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterator
+from itertools import repeat
 
 from aiohttp import web
 
@@ -19,18 +21,19 @@ BODY = json.dumps(
 ).encode()
 
 
-def _request(method: str, path: str, body: bytes = b"") -> bytes:
-    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+def encoded(method: str, path: str, body: bytes = b"", more: str = "") -> bytes:
+    """A request as it is sent; `more` are further header lines, each with its end."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body
 
 
 class _Client(asyncio.Protocol):
-    """Sends the same request again as soon as the answer is there."""
+    """Sends the next request as soon as the answer is there."""
 
-    def __init__(self, request: bytes, until: float) -> None:
-        self.request, self.until = request, until
+    def __init__(self, requests: Iterator[bytes], until: float) -> None:
+        self.requests, self.until = requests, until
         self.count = 0
         self.wrong = 0
         self.done = asyncio.get_running_loop().create_future()
@@ -40,7 +43,7 @@ class _Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
-        transport.write(self.request)
+        transport.write(next(self.requests))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -55,18 +58,18 @@ class _Client(asyncio.Protocol):
         self.wrong += not head.startswith(b"HTTP/1.1 20")
         assert self._transport is not None
         if time.monotonic() < self.until:
-            self._transport.write(self.request)
+            self._transport.write(next(self.requests))
         else:
             self._transport.close()
             self.done.set_result(None)
 
 
-async def rate(port: int, request: bytes) -> float:
+async def rate(port: int, requests: Iterator[bytes]) -> float:
     """Answers a second; AssertionError where one was not a success."""
     loop = asyncio.get_running_loop()
     until = time.monotonic() + SECONDS
     clients = [
-        (await loop.create_connection(lambda: _Client(request, until), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: _Client(requests, until), "127.0.0.1", port))[1]
         for _ in range(CONNECTIONS)
     ]
     await asyncio.gather(*(client.done for client in clients))
@@ -101,13 +104,16 @@ async def run() -> list[str]:
             ours = int(one.rest.rpartition(":")[2])
             call_id = await one.accept("+16505550123")
             requests = {
-                "no-op POST": (port, _request("POST", "/", BODY)),
-                "POST 202": (ours, _request("POST", RING_OUT, BODY)),
-                "no-op GET": (port, _request("GET", "/")),
-                "cached GET": (ours, _request("GET", f"{RING_OUT}/{call_id}")),
+                "no-op POST": (port, encoded("POST", "/", BODY)),
+                "POST 202": (ours, encoded("POST", RING_OUT, BODY)),
+                "no-op GET": (port, encoded("GET", "/")),
+                "cached GET": (ours, encoded("GET", f"{RING_OUT}/{call_id}")),
             }
             rounds = [
-                {name: await rate(*target) for name, target in requests.items()}
+                {
+                    name: await rate(port, repeat(request))
+                    for name, (port, request) in requests.items()
+                }
                 for _ in range(ROUNDS)
             ]
     finally:

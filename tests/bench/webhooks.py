@@ -16,6 +16,7 @@ import redis as redis_sync
 from aiohttp import web
 
 from orchestrator.domain import calls
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.calls import Call, Change, Endpoint
 from orchestrator.domain.events import entered
 from orchestrator.domain.status import NOT_SPOKEN, Reading
@@ -144,7 +145,7 @@ async def run() -> list[str]:
 async def _measured(fleet: Fleet, server: RedisServer) -> list[str]:
     async with receiving() as receiver, front_end(load(fleet.environment)) as front:
         judge = _Judge(receiver)
-        await front.webhooks.create(WebhookRequest.model_validate({"url": receiver.url}))
+        await front.webhooks.create(HOUSE, WebhookRequest.model_validate({"url": receiver.url}))
         stop = asyncio.Event()
         killing = asyncio.create_task(_kill_one_a_second(fleet, stop))
         sent = await asyncio.to_thread(_written, server.url)

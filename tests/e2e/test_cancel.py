@@ -7,6 +7,7 @@ from collections import Counter
 from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from tests.harness.clients import accept, reaches, shown, told
+from tests.harness.numbers import number as number_of
 from tests.harness.processes import Fleet
 from tests.harness.proxy import proxied
 from tests.harness.simulated import Simulated
@@ -137,7 +138,7 @@ async def test_cancel_against_place_a_thousand_times(
     chance = random.Random(7)  # noqa: S311 - the same interleavings each time
 
     async def race(number: int) -> str:
-        call_id = await accept(front, f"+1{2000000000 + number}")
+        call_id = await accept(front, number_of(number))
         await asyncio.sleep(chance.choice((0, 0, 0.001, 0.002, 0.003, 0.004, 0.006)))
         await front.service.cancel(HOUSE, "~", "~", call_id)
         return call_id
@@ -148,7 +149,7 @@ async def test_cancel_against_place_a_thousand_times(
     ended = [await reaches(front, call_id, "ended", seconds=30) for call_id in ids]
     dials = Counter(row["to"] for row in await simulated.dialled())
     for number, call in enumerate(ended):
-        count = dials[f"+1{2000000000 + number}"]
+        count = dials[number_of(number)]
         if call["placedAt"] is None:
             assert (count, call["outcome"]) == (0, "cancelled")
         else:

@@ -12,6 +12,7 @@ from orchestrator.runtime import FrontEnd
 from tests.e2e.webhook_kit import subscribed
 from tests.harness.browser import Tab, browsing, chromium
 from tests.harness.clients import accept, reaches
+from tests.harness.numbers import number as number_of
 from tests.harness.processes import Fleet, Process
 from tests.harness.receiver import Receiver, receiving, status
 from tests.harness.simulated import Simulated
@@ -162,7 +163,7 @@ async def test_thousands_of_live_calls_are_a_bounded_list(
     )
     ids: list[str] = []
     for start in range(0, 5_000, 250):
-        numbers = (f"+1{3_000_000_000 + start + n}" for n in range(250))
+        numbers = (number_of(start + n) for n in range(250))
         ids += await asyncio.gather(
             *(accept(front, number, expiresIn=3600, clientReference="bulk") for number in numbers)
         )

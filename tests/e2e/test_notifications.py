@@ -11,7 +11,6 @@ from orchestrator.domain.evidence import Sighting
 from orchestrator.runtime import FrontEnd, now
 from orchestrator.storage import keys
 from orchestrator.storage.feeds import Feeds
-from orchestrator.storage.glances import Glances
 from tests.e2e.notifications_kit import (
     QUICK,
     RARELY,
@@ -81,7 +80,7 @@ async def _is_sighted(front: FrontEnd, call_id: str) -> None:
     async def presence() -> list[Sighting]:
         return [sighting]
 
-    await Glances(front.backend.commands).presence("~", "~", presence, 20_000)
+    await front.service.glances.presence("~", "~", presence, 20_000)
 
 
 def _as_connected(call: Call) -> Change | None:

@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from orchestrator.runtime import FrontEnd, notification_secret
+from orchestrator.runtime import FrontEnd
 from orchestrator.settings import Settings
+from orchestrator.settings.derived import notification_secret
 from tests.e2e.notifications_kit import (
     QUICK,
     RARELY,

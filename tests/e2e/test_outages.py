@@ -12,6 +12,7 @@ from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.runtime import FrontEnd, front_end
 from orchestrator.settings import load
 from tests.harness.clients import accept, reaches, shown, told
+from tests.harness.numbers import number as number_of
 from tests.harness.processes import Fleet
 from tests.harness.redis import RedisServer, free_port
 from tests.harness.simulated import Simulated
@@ -164,7 +165,7 @@ async def test_redis_killed_and_restarted_loses_nothing_and_rings_nobody_twice(
     simulated = Simulated(session, own_fleet.environment["RC_SERVER_URL"])
     workers = [own_fleet.worker(), own_fleet.worker()]
     await simulated.fault(operation="make", kind="delay", ms=400, times=None)
-    numbers = [f"+1{3000000000 + n}" for n in range(60)]
+    numbers = [number_of(n) for n in range(60)]
     ids: list[str] = []
     for index, number in enumerate(numbers):
         while True:

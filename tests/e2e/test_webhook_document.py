@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from orchestrator.delivery import signing
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.events import EventType
 from orchestrator.rest.openapi import document
 from orchestrator.runtime import FrontEnd, front_end
@@ -74,7 +75,7 @@ async def test_a_webhook_gets_what_the_document_says(
     told = DOCUMENT["webhooks"]["callEvent"]
     assert _kinds(told) == list(EventType)
     assert [_faults(told, got) for got in receiver.of(call_id)] == [[]] * len(receiver.got)
-    await front.webhooks.test(webhook)
+    await front.webhooks.test(HOUSE, webhook)
     tried = await wait_until(lambda: [one for one in receiver.got if "call_" not in one.body])
     assert _faults(DOCUMENT["webhooks"]["webhookTest"], tried[0]) == []
     assert _faults(told, tried[0]) != []

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from orchestrator.delivery import signing
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.errors import InvalidRequest
 from orchestrator.runtime import FrontEnd, front_end, now
 from orchestrator.service.webhook_models import Redelivery, SecretRotation, WebhookChange
@@ -120,7 +121,7 @@ async def test_after_the_ladder_it_is_dead_and_can_be_made_anew(
     assert (await front.webhooks.webhooks.get(webhook_id)).health.dead == 3
     receiver.answer = status(204)
     receiver.got.clear()
-    await front.webhooks.redeliver(dead[0]["id"])
+    await front.webhooks.redeliver(HOUSE, dead[0]["id"])
     (made,) = await are(front, "delivered", 1)
     assert (made["id"], made["event"], made["attempts"]) == (
         dead[0]["id"],
@@ -128,7 +129,7 @@ async def test_after_the_ladder_it_is_dead_and_can_be_made_anew(
         1,
     )
     since = Redelivery(since="2000-01-01T00:00:00Z")
-    assert await front.webhooks.redeliver_since(webhook_id, since) == 2
+    assert await front.webhooks.redeliver_since(HOUSE, webhook_id, since) == 2
     await are(front, "delivered", 3)
     assert sorted(one.id for one in receiver.got) == sorted(one["event"] for one in dead)
     assert await deliveries(front, "dead") == []
@@ -150,7 +151,7 @@ async def test_a_planned_attempt_is_made_at_once_by_request_and_not_again(
         return str(found[0]["id"]) if found and found[0]["attempts"] == 1 else None
 
     delivery_id = await wait_until(waits)
-    await front.webhooks.redeliver(delivery_id)
+    await front.webhooks.redeliver(HOUSE, delivery_id)
     (made,) = await are(front, "delivered", 1)
     assert (made["attempts"], len(receiver.got)) == (2, 2)
     queue = await front.backend.commands.redis.zrange("ringout:v1:{ringout}:queue", 0, -1)
@@ -193,7 +194,7 @@ async def test_410_disables_at_once_and_says_so(
     receiver.answer = status(204)
     other = await accept(front, CALLEE)
     await reaches(front, other, "ended")
-    await front.webhooks.change(webhook_id, WebhookChange.model_validate({"enabled": True}))
+    await front.webhooks.change(HOUSE, webhook_id, WebhookChange.model_validate({"enabled": True}))
     third = await accept(front, CALLEE)
     await wait_until(lambda: receiver.of(third))
     assert len(receiver.got) - len(receiver.of(third)) == seen
@@ -232,7 +233,7 @@ async def test_what_waits_for_a_retry_is_given_up_when_its_webhook_is_disabled(
         return [one["attempts"] for one in await deliveries(front, "pending")] == [1]
 
     await wait_until(waits)
-    await front.webhooks.change(webhook_id, WebhookChange.model_validate({"enabled": False}))
+    await front.webhooks.change(HOUSE, webhook_id, WebhookChange.model_validate({"enabled": False}))
     (dead,) = await are(front, "dead", 1)
     assert (dead["failure"]["code"], dead["attempts"]) == ("disabled", 1)
     assert (await front.webhooks.webhooks.get(webhook_id)).health.pending == 0
@@ -271,12 +272,12 @@ async def test_old_and_new_secret_sign_until_the_overlap_ends(
 ) -> None:
     fleet.worker()
     webhook_id, old = await subscribed(front, receiver.url, eventTypes=["call.queued"])
-    _, new = await front.webhooks.rotate(webhook_id, SecretRotation())
+    _, new = await front.webhooks.rotate(HOUSE, webhook_id, SecretRotation())
     await accept(front, CALLEE)
     await wait_until(lambda: len(receiver.got) == 1)
     for secret in (old, new):
         receiver.got[0].verified(secret)
-    _, newest = await front.webhooks.rotate(webhook_id, SecretRotation(overlapSeconds=0))
+    _, newest = await front.webhooks.rotate(HOUSE, webhook_id, SecretRotation(overlapSeconds=0))
     await accept(front, CALLEE)
     await wait_until(lambda: len(receiver.got) == 2)
     assert receiver.got[1].verified(newest)["type"] == "call.queued"
@@ -326,7 +327,7 @@ async def test_a_test_event_can_be_asked_for(
 ) -> None:
     fleet.worker()
     webhook_id, secret = await subscribed(front, receiver.url, eventTypes=["call.ended"])
-    delivery_id = await front.webhooks.test(webhook_id)
+    delivery_id = await front.webhooks.test(HOUSE, webhook_id)
     (made,) = await are(front, "delivered", 1)
     assert made["id"] == delivery_id
     body = receiver.got[0].verified(secret)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.webhook_models import WebhookRequest
 from orchestrator.storage.delivery_list import Sought
@@ -18,13 +19,13 @@ QUICK = {
 async def subscribed(front: FrontEnd, url: str, **wish: object) -> tuple[str, str]:
     """A webhook's id and its secret."""
     request = WebhookRequest.model_validate({"url": url, **wish})
-    webhook, secret = await front.webhooks.create(request)
+    webhook, secret = await front.webhooks.create(HOUSE, request)
     return webhook.id, secret
 
 
 async def deliveries(front: FrontEnd, state: str | None = None) -> list[dict[str, Any]]:
     """The deliveries in a state, the oldest event first."""
-    page = await front.webhooks.page(Sought(state), 200, None)
+    page = await front.webhooks.page(HOUSE, Sought(state), 200, None)
     return [dict(one) for one in reversed(page.deliveries)]
 
 

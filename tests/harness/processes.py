@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tests.harness import output
+
 ROOT = Path(__file__).resolve().parents[2]
 _MINE = ("RINGOUT_", "RC_", "RINGCENTRAL_", "REDIS_")
 CLI = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
@@ -30,6 +32,7 @@ class Process:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(_MINE)
         }
+        self.command = command
         self.lines: list[str] = []
         self.errors: list[str] = []
         self._process = subprocess.Popen(
@@ -144,9 +147,16 @@ class Fleet:
         return self._start(command, more)
 
     def close(self) -> None:
-        """Ends what still runs."""
+        """Ends what still runs; AssertionError where one of them has shown a number or a secret."""
         for process in self._processes:
             if process.code is None:
                 process.kill()
             else:
                 process.terminate()
+        shown = [
+            line
+            for process in self._processes
+            if process.command[: len(CLI)] == CLI
+            for line in output.faults([*process.lines, *process.errors], process.command)
+        ]
+        assert not shown, "\n".join(shown[:20])

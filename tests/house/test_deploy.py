@@ -43,7 +43,16 @@ def test_a_process_can_do_no_more_than_it_must(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.keys() & {"privileged", "user", "cap_add", "devices", "pid", "ipc"}
+    assert service.get("network_mode") is None
+    assert service["tmpfs"] == ["/tmp"]  # noqa: S108 - in the container
     assert int(service["stop_grace_period"].removesuffix("s")) > 30
+
+
+@pytest.mark.parametrize("name", ["rest", "mcp"])
+def test_other_containers_are_answered_by_a_services_name(name: str) -> None:
+    hosts = COMPOSE["services"][name]["environment"]["RINGOUT_ALLOWED_HOSTS"]
+    assert hosts == f"${{RINGOUT_ALLOWED_HOSTS:-{name}}}"
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
@@ -73,13 +82,17 @@ def test_redis_keeps_what_it_is_given() -> None:
 def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
     instructions = re.findall(r"^([A-Z]+) (.*)$", DOCKERFILE, re.MULTILINE)
     stages = [value for name, value in instructions if name == "FROM"]
-    assert all(re.match(r"python:3\.1[123]-slim\b", stage) for stage in stages)
+    assert all(re.match(r"python:3\.1[123]\.\d+-slim-[a-z]+\b", stage) for stage in stages)
     assert len(stages) == 2
     assert "ADD" not in {name for name, _ in instructions}
     users = [value for name, value in instructions if name == "USER"]
     assert users
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", users[-1])
     assert instructions.index(("USER", users[-1])) > instructions.index(("FROM", stages[-1]))
+    assert ("HEALTHCHECK", "NONE") in instructions
+    assert 'ENTRYPOINT ["ringout"]' in DOCKERFILE
+    assert "PYTHONDONTWRITEBYTECODE=1" in DOCKERFILE
+    assert "VOLUME" not in {name for name, _ in instructions}
 
 
 def test_the_image_is_built_from_the_lock() -> None:

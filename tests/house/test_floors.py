@@ -16,14 +16,21 @@ OWNERS = {
     "aiohttp": (
         "orchestrator.cli",
         "orchestrator.delivery",
+        "orchestrator.identity",
         "orchestrator.rest",
         "orchestrator.telephony",
         "workers.probes",
     ),
     "arq": ("orchestrator.storage.lanes", "workers"),
-    "cryptography": ("orchestrator.storage.credentials", "orchestrator.telephony"),
+    "cryptography": (
+        "orchestrator.storage.credentials",
+        "orchestrator.storage.glances",
+        "orchestrator.telephony",
+    ),
+    "jwt": ("orchestrator.identity",),
     "mcp": ("orchestrator.mcp",),
     "openapi_pydantic": ("orchestrator.rest",),
+    "phonenumbers": ("orchestrator.service.destinations", "orchestrator.settings.rule_checks"),
     "prometheus_client": (
         "orchestrator.mcp.metrics",
         "orchestrator.metrics",

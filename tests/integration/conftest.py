@@ -5,9 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.runtime import front_end
+from orchestrator.settings import load
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.connection import WORKER, Commands, connect
 from tests.harness.budgets import OPEN_HANDED
+from tests.harness.owners import House
+from tests.harness.processes import LENIENT
 
 
 @pytest.fixture
@@ -22,3 +26,16 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 def budget(redis: Redis) -> RedisBudget:
     """A budget without a reserve."""
     return RedisBudget(Commands(redis, WORKER), OPEN_HANDED)
+
+
+@pytest.fixture
+async def owned_house(redis_url: str) -> AsyncIterator[House]:
+    """An empty house."""
+    given = {
+        **LENIENT,
+        "REDIS_URL": redis_url,
+        "RINGCENTRAL_API_KEY": "k",
+        "RINGOUT_CALLBACK_SECRET": "whsec_" + "A" * 43 + "=",
+    }
+    async with front_end(load(given)) as front:
+        yield House(front)

@@ -23,6 +23,7 @@ MEMBER = "call_1"
 WRITES = {
     "hash": ("HSET", "{key}", "field", MEMBER),
     "list": ("RPUSH", "{key}", MEMBER),
+    "set": ("SADD", "{key}", MEMBER),
     "sorted set": ("ZADD", "{key}", "1", MEMBER),
     "stream": ("XADD", "{key}", "*", "field", MEMBER),
     "string": ("SET", "{key}", MEMBER),
@@ -231,3 +232,66 @@ def test_the_documented_steps_let_the_users_in(tmp_path: Path) -> None:
             assert password not in (tmp_path / "users.acl").read_text(encoding="utf-8")
     finally:
         server.kill()
+
+
+AUDIT = "ringout:v1:{ringout}:audit"
+
+
+@pytest.fixture
+def app(guarded: GuardedServer, root: redis.Redis) -> Iterator[redis.Redis]:
+    for index in range(3):
+        root.xadd(AUDIT, {"at": str(index)})
+    with guarded.client("app") as client:
+        yield client
+
+
+def test_the_processes_add_to_the_audit_stream_and_read_it(app: redis.Redis) -> None:
+    entry = app.execute_command("XADD", AUDIT, "MAXLEN", "~", "1000", "*", "at", "4")  # type: ignore[no-untyped-call]
+    assert app.xlen(AUDIT) == 4
+    newest: Any = app.xrevrange(AUDIT, count=1)
+    assert newest[0][0] == entry
+    digest = app.script_load(
+        "redis.call('SET', KEYS[1], 'x'); return redis.call('XADD', KEYS[2], '*', 'at', '5')"
+    )
+    app.execute_command("EVALSHA", digest, 2, _sample("call:<id>") + "5", AUDIT)  # type: ignore[no-untyped-call]
+    assert app.xlen(AUDIT) == 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("DEL", AUDIT),
+        ("UNLINK", AUDIT),
+        ("XDEL", AUDIT, "0-1"),
+        ("XTRIM", AUDIT, "MAXLEN", "0"),
+        ("XSETID", AUDIT, "0-1"),
+        ("XGROUP", "CREATE", AUDIT, "group", "0"),
+        ("SET", AUDIT, "x"),
+        ("EXPIRE", AUDIT, "1"),
+        ("PERSIST", AUDIT),
+        ("RENAME", AUDIT, _sample("call:<id>")),
+        ("RENAME", _sample("call:<id>"), AUDIT),
+        ("COPY", _sample("call:<id>"), AUDIT, "REPLACE"),
+        ("EVAL", f"return redis.call('DEL', '{AUDIT}')", "0"),
+        ("EVAL", "return redis.call('XTRIM', KEYS[1], 'MAXLEN', 0)", "1", AUDIT),
+    ],
+)
+def test_the_processes_take_nothing_from_the_audit_stream(
+    app: redis.Redis, root: redis.Redis, command: tuple[str, ...]
+) -> None:
+    root.set(_sample("call:<id>"), "x")
+    with pytest.raises(
+        (redis.exceptions.NoPermissionError, redis.exceptions.ResponseError)
+    ) as told:
+        app.execute_command(*command)  # type: ignore[no-untyped-call]
+    assert "permission" in str(told.value).lower()
+    assert root.xlen(AUDIT) == 3
+
+
+def test_a_script_that_names_the_audit_stream_takes_nothing_from_it(
+    app: redis.Redis, root: redis.Redis
+) -> None:
+    digest = app.script_load("return redis.call('DEL', KEYS[1])")
+    with pytest.raises(redis.exceptions.ResponseError, match=r"(?i)permission"):
+        app.execute_command("EVALSHA", digest, 1, AUDIT)  # type: ignore[no-untyped-call]
+    assert root.xlen(AUDIT) == 3

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
-from orchestrator.storage.calls import CallStore, Idempotency, StoreOptions
+from orchestrator.storage.admission import Idempotency
+from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import FRONT_END, WORKER, Commands, connect, disconnect
 from tests.harness.redis import RedisServer, binary, free_port
 from tests.harness.waiting import wait_until

@@ -26,11 +26,14 @@ from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
 from orchestrator.service.accepting import Accepting, ServiceOptions
 from orchestrator.service.calls import CallService
+from orchestrator.service.destinations import Destinations
 from orchestrator.service.models import parsed
 from orchestrator.service.whom import Whom
+from orchestrator.storage.audit import Audit
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
+from orchestrator.storage.digests import Digests
 from orchestrator.storage.feed import Feed
 from orchestrator.storage.glances import Glances
 from orchestrator.storage.lanes import Lanes
@@ -97,13 +100,20 @@ async def service(redis_url: str, source: Source, payers: Payers) -> AsyncIterat
     yield CallService(
         store=store,
         listing=CallList(commands),
-        glances=Glances(commands),
+        glances=Glances(commands, b"secret"),
         feed=feed,
         source=source,
         payers=payers,
         lanes=Lanes(commands, RedisBudget(commands)),
         clock=now,
-        accepting=Accepting(store, payers, Whom(), now, ServiceOptions(base_url="http://x")),
+        accepting=Accepting(
+            store,
+            payers,
+            Whom(Destinations(frozenset({"US"})), Digests(commands, "k" * 32)),
+            now,
+            ServiceOptions(base_url="http://x"),
+        ),
+        audit=Audit(commands, now),
     )
     await feed.close()
     await redis.aclose()

@@ -18,6 +18,7 @@ from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.house_book import STATS_FIELDS, TOTALS_FIELDS
+from orchestrator.storage.pauses import Pauses
 from orchestrator.storage.stats import Stats, Worker
 from tests.harness.twice import SentTwice
 from tests.harness.waiting import wait_until
@@ -119,7 +120,18 @@ async def test_an_empty_house_counts_nothing(stats: Stats) -> None:
     await stats.count()
     counted = await stats.read()
     assert counted.pop("updatedAt")
+    assert (counted.pop("paused"), counted.pop("pausedReason")) == ("no", "")
     assert {float(value) for value in counted.values()} == {0.0}
+
+
+async def test_the_pauses_are_told(stats: Stats, redis: Redis) -> None:
+    pauses = Pauses(Commands(redis, WORKER))
+    await pauses.begin(None, "fire drill", "me", now())
+    await pauses.begin("k1", "", "me", now())
+    await stats.count()
+    counted = await stats.read()
+    told = [counted[name] for name in ("paused", "pausedReason", "pausedKeys")]
+    assert told == ["yes", "fire drill", "1"]
 
 
 async def test_what_is_counted(stats: Stats, redis: Redis, store: CallStore) -> None:
@@ -137,7 +149,8 @@ async def test_what_is_counted(stats: Stats, redis: Redis, store: CallStore) -> 
     await stats.count()
     counted = await stats.read()
     seconds = {name: float(counted.pop(name)) for name in list(counted) if "econds" in name}
-    counted.pop("updatedAt")
+    for name in ("updatedAt", "paused", "pausedReason"):
+        counted.pop(name)
     assert {name: int(value) for name, value in counted.items() if int(value)} == {
         "calls_queued": 1,
         "calls_ringing": 1,

@@ -25,8 +25,9 @@ from orchestrator.domain.words import Outcome, State
 from orchestrator.jobs import deserialized, follow_ups, serialized
 from orchestrator.runtime import now
 from orchestrator.storage import keys
+from orchestrator.storage.admission import Idempotency
 from orchestrator.storage.budget import RedisBudget, gates
-from orchestrator.storage.calls import CallStore, Decide, Idempotency, StoreOptions
+from orchestrator.storage.calls import CallStore, Decide, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
 from orchestrator.storage.listing import CallList, Wanted
 from orchestrator.storage.looks import Looks

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.domain.access import HOUSE
 from orchestrator.domain.errors import DeliveryNotFound, WebhookNotFound
 from orchestrator.runtime import FrontEnd, delivery_job, front_end, now
 from orchestrator.service.webhook_models import WebhookChange, WebhookRequest
@@ -72,7 +73,7 @@ async def parts(redis_url: str) -> AsyncIterator[Parts]:
     """A webhook, and no worker."""
     async with front_end(load({"REDIS_URL": redis_url, "RINGCENTRAL_API_KEY": "k"})) as front:
         wish = WebhookRequest(url="https://example.com/")
-        webhook, _ = await front.webhooks.create(wish)
+        webhook, _ = await front.webhooks.create(HOUSE, wish)
         yield Parts(front, webhook.id, await front.webhooks.webhooks.version())
 
 
@@ -97,7 +98,7 @@ async def test_a_step_of_one_who_has_lost_the_right_changes_nothing(parts: Parts
 
 async def test_a_step_that_was_decided_on_other_webhooks_changes_nothing(parts: Parts) -> None:
     assert await parts.dispatching.may_dispatch("me")
-    await parts.front.webhooks.create(WebhookRequest(url="https://example.com/2"))
+    await parts.front.webhooks.create(HOUSE, WebhookRequest(url="https://example.com/2"))
     step = Step("me", BEGINNING, "5-0", parts.version)
     assert await parts.dispatching.write(step, [parts.new(1)]) == "stale"
     assert (await parts.dispatching.cursor(), await parts.pending()) == (BEGINNING, 0)
@@ -209,7 +210,7 @@ async def test_what_a_former_url_answers_is_not_held_against_the_present_one(par
     for _ in range(3):
         await service.webhooks.judge(parts.webhook, "failed", started.url, now(), "500", HOUR_MS)
     wish = WebhookChange.model_validate({"url": "https://example.com/other"})
-    changed = await service.change(parts.webhook, wish)
+    changed = await service.change(HOUSE, parts.webhook, wish)
     assert (changed.health.failures, changed.health.failing_since) == (0, None)
     for word in ("failed", "gone"):
         judged = await service.webhooks.judge(parts.webhook, word, started.url, now(), "410", 0)
@@ -220,7 +221,7 @@ async def test_what_a_former_url_answers_is_not_held_against_the_present_one(par
 
 
 async def test_making_dead_ones_anew_does_not_look_at_all_that_were_delivered(parts: Parts) -> None:
-    other, _ = await parts.front.webhooks.create(WebhookRequest(url="https://example.com/2"))
+    other, _ = await parts.front.webhooks.create(HOUSE, WebhookRequest(url="https://example.com/2"))
     ids = await parts.written(*range(40))
     for one in ids[:-1]:
         await parts.store.settle(await parts.begun(one), Settled("delivered", status=204))

@@ -46,3 +46,28 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
     structlog.get_logger("x").info("quiet")
     structlog.get_logger("x").warning("loud")
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["loud"]
+
+
+@pytest.mark.usefixtures("_as_it_was")
+@pytest.mark.parametrize(
+    ("secret", "kept"),
+    [
+        ("ringout_live_abcdef012345_" + "Xy3" * 11, "ringout_live_***"),
+        ("ringout_at_abcdef012345_0123456789abcdef_" + "Xy3" * 11, "ringout_at_***"),
+        ("ringout_rt_abcdef012345_0123456789abcdef_" + "Xy3" * 11, "ringout_rt_***"),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl", "eyJ***"),
+        ("whsec_" + "c2VjcmV0" * 4, "whsec_***"),
+    ],
+)
+def test_keys_and_tokens_are_no_part_of_a_line(
+    capsys: pytest.CaptureFixture[str], secret: str, kept: str
+) -> None:
+    configure("info", "json")
+    structlog.get_logger("x").info("asked", header=f"key={secret}", url=f"/?t={secret}&x=1")
+    try:
+        int(secret)
+    except ValueError:
+        logging.getLogger("library").exception("with %s", secret)
+    out = capsys.readouterr().err
+    assert secret[-12:] not in out
+    assert out.count(kept) >= 4

@@ -8,6 +8,7 @@ import aiohttp
 from orchestrator import runtime
 from orchestrator.cli.addresses import Address
 from orchestrator.cli.checks import credentials, house, ringcentral
+from orchestrator.cli.rest_client import shown_to_rest
 from orchestrator.domain.findings import Finding
 from orchestrator.runtime import Backend
 from orchestrator.service.checkup.server import server
@@ -32,12 +33,13 @@ def _checks(
     settings: Settings, session: aiohttp.ClientSession, parts: Backend
 ) -> list[Awaitable[list[Finding]]]:
     rest = f"{settings.base_url}/readyz"
-    mcp = Address(settings.mcp_host, settings.mcp_port, "RINGOUT_MCP").url + "/readyz"
+    scheme = "https" if settings.tls_certificate else "http"
+    mcp = Address(settings.mcp_host, settings.mcp_port, "RINGOUT_MCP", scheme).url + "/readyz"
     return [
         server(parts.commands, runtime.now),
         ringcentral.reached(session, settings.server_url),
         credentials.checked(settings, parts),
         house.front_end(session, "rest", rest, "RINGOUT_PUBLIC_URL or RINGOUT_REST_PORT"),
         house.front_end(session, "mcp", mcp, "RINGOUT_MCP_PORT"),
-        house.at_work(session, f"{settings.base_url}/v1/stats"),
+        house.at_work(session, f"{settings.base_url}/v1/stats", shown_to_rest(settings)),
     ]

@@ -30,10 +30,15 @@ async def front_end(
     return [Finding(name, "ok", f"{url} is ready")]
 
 
-async def at_work(session: aiohttp.ClientSession, url: str) -> list[Finding]:
+async def at_work(
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]
+) -> list[Finding]:
     """What the workers say of themselves; nothing where REST does not answer, which is said."""
     try:
-        async with session.get(url) as answer:
+        async with session.get(url, headers=headers) as answer:
+            if answer.status in (401, 403):
+                what = "what the workers say is not shown without a key that has the scope ops"
+                return [Finding("workers", "warn", what, "set RINGOUT_API_KEY to one")]
             told = await answer.json() if answer.status == 200 else None
     except (*AWAY, ValueError):
         return []

@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator import settings
 from orchestrator.cli.addresses import Address
@@ -60,9 +60,10 @@ def planned(given: Mapping[str, str], *, is_terminal: bool) -> Plan:
     is_simulated = not any(given.get(name) for name in _OF_RINGCENTRAL)
     if not is_simulated:
         settings.require_credentials(chosen)
+    scheme = "https" if chosen.tls_certificate else "http"
     wanted = [
-        Address(chosen.rest_host, chosen.rest_port, "RINGOUT_REST"),
-        Address(chosen.mcp_host, chosen.mcp_port, "RINGOUT_MCP"),
+        Address(chosen.rest_host, chosen.rest_port, "RINGOUT_REST", scheme),
+        Address(chosen.mcp_host, chosen.mcp_port, "RINGOUT_MCP", scheme),
     ]
     if is_simulated:
         host = given.get("RINGOUT_SIMULATOR_HOST") or "127.0.0.1"
@@ -122,7 +123,7 @@ def _taken(address: Address, stack: ExitStack) -> Address:
         listener.listen(1)
     except OSError as error:
         raise Ended(_refusal(address, error), WRONG) from error
-    return Address(address.host, listener.getsockname()[1], address.variable)
+    return replace(address, port=listener.getsockname()[1])
 
 
 def _refusal(address: Address, error: OSError) -> str:

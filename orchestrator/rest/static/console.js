@@ -4,6 +4,7 @@ import { Calls, LIVE, STATES } from "/static/calls.js";
 import { Details } from "/static/details.js";
 import { Feed } from "/static/feed.js";
 import { House } from "/static/house.js";
+import { Login } from "/static/login.js";
 import { RING_OUTS, ask, attempt, byId, button, element, mark, set, tell } from "/static/page.js";
 import { Place } from "/static/place.js";
 import { Rows } from "/static/rows.js";
@@ -168,7 +169,11 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   query.focus();
 });
-new Place((call) => take([call]));
-new Feed({ onStart: start, onEvent: heard, onLink: linked });
-setInterval(redraw, 1000);
-house.start();
+
+const login = new Login();
+if (await login.passes()) {
+  new Place((call) => take([call]));
+  new Feed({ onStart: start, onEvent: heard, onLink: linked });
+  setInterval(redraw, 1000);
+  house.start();
+}

@@ -1,5 +1,7 @@
 // The service's events, as they happen.
 
+import { locked } from "/static/page.js";
+
 const KINDS = [
   "call.queued", "call.placing", "call.unconfirmed", "call.ringing", "call.connected", "call.ended",
   "call.cancel_requested",
@@ -23,6 +25,7 @@ export class Feed {
 
   open() {
     this.close();
+    if (locked()) return;
     const source = new EventSource("/v1/events");
     let resumes = false;
     source.addEventListener("open", () => {

@@ -1,6 +1,6 @@
 // How the house stands: queue, budget, workers. Counted every few seconds, so asked for as often.
 
-import { Refused, ask, byId, duration, element, now, set } from "/static/page.js";
+import { Refused, ask, byId, duration, element, locked, now, set } from "/static/page.js";
 
 const EVERY_MS = 5000;
 const GROUPS = { heavy: "Calls and cancels", light: "Status reads", medium: "Call log and presence", auth: "Log-ins" };
@@ -70,6 +70,12 @@ function worker(one) {
   return item;
 }
 
+function pausedWords(stats) {
+  if (stats && stats.paused) return `Paused${stats.pausedReason ? `: ${stats.pausedReason}` : ""}`;
+  const keys = stats ? stats.pausedKeys : 0;
+  return keys ? `${keys} paused ${keys === 1 ? "key" : "keys"}` : "";
+}
+
 function nothing(text) {
   return element("p", "plain", text);
 }
@@ -84,7 +90,7 @@ export class House {
 
   start() {
     clearTimeout(this.timer);
-    if (!document.hidden) this.look();
+    if (!document.hidden && !locked()) this.look();
   }
 
   async look() {
@@ -104,6 +110,7 @@ export class House {
     const list = element("ul", "items");
     list.append(...workers.map(worker));
     byId("workers").replaceChildren(workers.length ? list : nothing("None is at work: calls stay queued."));
+    set(byId("paused"), pausedWords(stats));
     this.onStats(stats);
   }
 

@@ -4,6 +4,7 @@ export const RING_OUTS = "/v1/restapi/v1-0/account/~/extension/~/ring-out";
 
 const notice = document.getElementById("notice");
 let behind = 0;
+let isLocked = false;
 
 /** This service's time, by the dates of its answers; a browser's clock may be minutes off. */
 export function now() {
@@ -51,8 +52,19 @@ export class Refused extends Error {
   }
 }
 
+/** Whether the service no longer knows who asks: nothing is asked before somebody has logged in. */
+export function locked() {
+  return isLocked;
+}
+
+function lock() {
+  isLocked = true;
+  document.dispatchEvent(new Event("unauthenticated"));
+}
+
 /** The decoded answer, null where it has no body. Raises Refused, or TypeError where nobody answers. */
 export async function ask(method, path, body = undefined, headers = {}) {
+  if (isLocked && path !== "/v1/session") throw new Refused(401, { detail: "Log in first." });
   const options = { method, headers: { ...headers } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
@@ -63,6 +75,7 @@ export async function ask(method, path, body = undefined, headers = {}) {
   const off = said - Date.now();
   if (Number.isFinite(said)) behind = Math.abs(off) > 2000 ? off : 0;
   const answer = await response.json().catch(() => null);
+  if (response.status === 401 && (method !== "POST" || path !== "/v1/session")) lock();
   if (!response.ok) throw new Refused(response.status, answer || {});
   return answer;
 }

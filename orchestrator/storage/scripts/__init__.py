@@ -23,11 +23,11 @@ def _load(name: str, *begins: str) -> Script:
     return Script(name, text, digest)
 
 
-ACCEPT = _load("accept")
+ACCEPT = _load("accept", "velocity", "rules", "known", "filed")
 ACQUIRE = _load("acquire")
 BEAT = _load("beat")
 BEGIN_DELIVERY = _load("begin_delivery")
-CHANGE = _load("change")
+CHANGE = _load("change", "pauses", "fence")
 CLAIM_JOBS = _load("claim_jobs")
 CLAIM_LOOKS = _load("claim_looks")
 DELETE_WEBHOOK = _load("delete_webhook")
@@ -45,17 +45,24 @@ JUDGE_WEBHOOK = _load("judge_webhook")
 LANE_PLACE = _load("lane_place", "gates", "bucket", "lane")
 LEAVE_LANE = _load("leave_lane", "gates", "bucket", "lane")
 NOTE_EVIDENCE = _load("note_evidence")
+NOTE_FAILURE = _load("note_failure")
 NOTE_LOST = _load("note_lost")
 NOTE_PAIR = _load("note_pair")
 POSTPONE_LOOK = _load("postpone_look")
 PUT_CREDENTIAL = _load("put_credential")
 PUT_HASH = _load("put_hash")
+PUT_KEY = _load("put_key")
 PUT_WEBHOOK = _load("put_webhook")
 READ_FEED = _load("read_feed")
 REDELIVER = _load("redeliver")
 RELEASE = _load("release")
 RELEASE_DELIVERY = _load("release_delivery")
+RENEW_GRANT = _load("renew_grant")
+RESUME = _load("resume", "pauses")
 RETRY_JOB = _load("retry_job")
+REVOKE_KEY = _load("revoke_key")
+ROTATE_KEY = _load("rotate_key")
+REWRITE_HASH = _load("rewrite_hash")
 SETTLE = _load("settle", "gates")
 SETTLE_DELIVERY = _load("settle_delivery")
 SPEND = _load("spend", "gates", "bucket")
@@ -85,17 +92,24 @@ ALL = (
     LANE_PLACE,
     LEAVE_LANE,
     NOTE_EVIDENCE,
+    NOTE_FAILURE,
     NOTE_LOST,
     NOTE_PAIR,
     POSTPONE_LOOK,
     PUT_CREDENTIAL,
     PUT_HASH,
+    PUT_KEY,
     PUT_WEBHOOK,
     READ_FEED,
     REDELIVER,
     RELEASE,
     RELEASE_DELIVERY,
+    RENEW_GRANT,
+    RESUME,
     RETRY_JOB,
+    REVOKE_KEY,
+    ROTATE_KEY,
+    REWRITE_HASH,
     SETTLE,
     SETTLE_DELIVERY,
     SPEND,

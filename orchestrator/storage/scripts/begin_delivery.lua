@@ -2,7 +2,7 @@
 -- KEYS  1 delivery
 -- ARGV  1 delivery id  2 round  3 token  4 lease ms  5 prefix of our keys
 -- Answers {'over'} (nothing to do), {'waits'} (for an earlier one in its lane), {'later', ms} or
--- {'go', webhook, call, event, type, attempts, body, enabled, URL or the call's request, secrets}
+-- {'go', webhook, call, event, type, attempts, body, enabled, URL, secrets}
 local known = redis.call('HMGET', KEYS[1], 'state', 'round', 'webhook', 'call', 'event', 'type',
   'attempts', 'body', 'nextAttemptMs', 'lease', 'leaseMs')
 if known[1] ~= 'pending' or known[2] ~= ARGV[2] then
@@ -23,7 +23,7 @@ if first and first ~= ARGV[1] and known[7] == '0' and known[2] == '1' then
 end
 local enabled, target, secrets
 if known[3] == 'callback' then
-  enabled, target, secrets = '1', redis.call('GET', ARGV[5] .. 'request:' .. known[4]), ''
+  enabled, target, secrets = '1', redis.call('GET', ARGV[5] .. 'callback:' .. known[4]), ''
 else
   enabled = redis.call('HGET', ARGV[5] .. 'webhook:' .. known[3], 'enabled')
   local own = redis.call('HMGET', ARGV[5] .. 'webhook-secret:' .. known[3], 'url', 'secrets')

@@ -1,14 +1,17 @@
 -- Writes one change of a call: record, event, indexes, next look, placing lease and at most one
 -- job, if the call is still at the revision that the change was decided on; all or nothing.
+-- Begins with pauses.lua, fence.lua.
 -- KEYS  1 call  2 state left  3 state entered  4 events  5 looks  6 placings  7 queue  8 job
 --       9 ringout alias  10 gate  11 request  12 totals  13 account's gate  14 house's gate
--- ARGV  1 call id  2 expected revision  3 change id  4 state score ms  5 gates: '1' to obey them
+--      15 callback  16 pauses
+-- ARGV  1 call id  2 expected revision  3 change id  4 state score ms  5 '1' to obey gates, pauses
 --       6 look: '' as it is, '-' none, else wait ms  7 lease of the look under way, '' for none
 --       8 placing: '' as it is, '-' none, else lease ms  9 job id, '' for none  10 job JSON
 --      11 wait before the job ms  12 TTL s, '' as it is  13 '1' to set the alias  14 events kept
 --      15 wake channel  16 what to count, separated by spaces
 --      17 count of record items  18... record, then event (may be none)
--- Answers {'written'}, {'gated', ms}, {'missing'} or {'lost', revision, document, private}
+-- Answers {'written'}, {'paused', JSON}, {'gated', ms}, {'missing'} or {'lost', revision, document,
+-- private}
 local known = redis.call('HMGET', KEYS[1], 'revision', 'change', 'document', 'private')
 if not known[1] or known[2] == ARGV[3] then
   return {known[1] and 'written' or 'missing'}
@@ -16,15 +19,8 @@ end
 if known[1] ~= ARGV[2] then
   return {'lost', known[1], known[3], known[4]}
 end
-local time = redis.call('TIME')
-local server = time[1] * 1000 + math.floor(time[2] / 1000)
-if ARGV[5] == '1' then
-  local left = redis.call('PTTL', KEYS[10])
-  for index = 13, 14 do
-    left = math.max(left, (redis.call('HGET', KEYS[index], 'until') or 0) - server)
-  end
-  if left > 0 then return {'gated', left} end
-end
+local held = ARGV[5] == '1' and obstacle(KEYS[1], KEYS[16], KEYS[10], KEYS[13], KEYS[14])
+if held then return held end
 local last = 17 + tonumber(ARGV[17])
 redis.call('HSET', KEYS[1], unpack(ARGV, 18, last))
 for field in string.gmatch(ARGV[16], '%S+') do redis.call('HINCRBY', KEYS[12], field, 1) end
@@ -50,10 +46,9 @@ if ARGV[9] ~= '' then
   redis.call('ZADD', KEYS[7], server + ARGV[11], ARGV[9])
   redis.call('PUBLISH', ARGV[15], 'job')
 end
-if ARGV[13] == '1' then
-  redis.call('SET', KEYS[9], ARGV[1], 'EX', redis.call('TTL', KEYS[1]))
-end
+if ARGV[13] == '1' then redis.call('SET', KEYS[9], ARGV[1], 'EX', redis.call('TTL', KEYS[1])) end
 if ARGV[12] ~= '' then
-  for _, key in ipairs({KEYS[1], KEYS[11], KEYS[9]}) do redis.call('EXPIRE', key, ARGV[12]) end
+  redis.call('DEL', KEYS[11])
+  for _, key in ipairs({KEYS[1], KEYS[15], KEYS[9]}) do redis.call('EXPIRE', key, ARGV[12]) end
 end
 return {'written'}

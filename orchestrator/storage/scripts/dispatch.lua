@@ -7,12 +7,10 @@
 --       7 prefix of job ids  8 arq's prefix of jobs  9 job JSON, @ for its argument  10 TTL s
 --      11 most pending of a webhook  12 wake channel  13 now, RFC 3339
 --      14 how many events were passed then
---      15... for each delivery: id, webhook, event, type, call, sequence, time ms, body
+--      15... for each delivery: id, webhook, event, type, call, sequence, time ms, body, owner
 -- Answers 'written', 'moved' (the cursor), 'lost' (the lease) or 'stale' (the webhooks)
 if ARGV[1] ~= '' then
-  if redis.call('GET', KEYS[3]) ~= ARGV[1] then
-    return 'lost'
-  end
+  if redis.call('GET', KEYS[3]) ~= ARGV[1] then return 'lost' end
   redis.call('PEXPIRE', KEYS[3], ARGV[2])
   if (redis.call('GET', KEYS[1]) or '0-0') ~= ARGV[3] then
     return 'moved'
@@ -34,15 +32,16 @@ local function may_take(hash)
   end
   return known[1] == '1' and redis.call('HINCRBY', hash, 'pending', 1)
 end
-for at = 15, #ARGV, 8 do
+for at = 15, #ARGV, 9 do
   local id, webhook, call, created = ARGV[at], ARGV[at + 1], ARGV[at + 4], ARGV[at + 6]
   local key, of_webhook = ARGV[6] .. 'delivery:' .. id, ARGV[6] .. 'deliveries:webhook:' .. webhook
   local is_new = redis.call('EXISTS', key) == 0
   if is_new and (webhook == 'callback' or may_take(ARGV[6] .. 'webhook:' .. webhook)) then
     redis.call('HSET', key, 'webhook', webhook, 'event', ARGV[at + 2], 'type', ARGV[at + 3],
       'call', call, 'sequence', ARGV[at + 5], 'createdMs', created, 'body', ARGV[at + 7],
-      'state', 'pending', 'attempts', 0, 'round', 1)
-    for _, index in ipairs({KEYS[4], KEYS[5], of_webhook}) do
+      'state', 'pending', 'attempts', 0, 'round', 1, 'owner', ARGV[at + 8])
+    local of_owner = ARGV[at + 8] ~= '' and ARGV[6] .. 'deliveries:owner:' .. ARGV[at + 8] or nil
+    for _, index in ipairs({KEYS[4], KEYS[5], of_webhook, of_owner}) do
       redis.call('ZADD', index, created, id)
     end
     local lane = ARGV[6] .. 'lane:' .. webhook .. ':' .. call
@@ -52,7 +51,7 @@ for at = 15, #ARGV, 8 do
       redis.call('ZADD', KEYS[6], server, id)
       redis.call('PUBLISH', ARGV[12], 'job')
     end
-    for _, own in ipairs({key, of_webhook, lane}) do
+    for _, own in ipairs({key, of_webhook, lane, of_owner}) do
       redis.call('EXPIRE', own, ARGV[10])
     end
   end

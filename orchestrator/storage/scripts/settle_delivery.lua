@@ -32,7 +32,9 @@ else
   if ARGV[3] == 'dead' then
     redis.call('ZADD', KEYS[5], redis.call('HGET', KEYS[1], 'createdMs'), ARGV[1])
   elseif ARGV[3] == 'deleted' then
+    local owner = redis.call('HGET', KEYS[1], 'owner') or ''
     redis.call('ZREM', KEYS[2], ARGV[1])
+    redis.call('ZREM', ARGV[7] .. 'deliveries:owner:' .. owner, ARGV[1])
     redis.call('DEL', KEYS[1])
   end
 end

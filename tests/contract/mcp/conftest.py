@@ -4,13 +4,26 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
+import httpx2
 import pytest
 import redis
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
+from orchestrator.domain.access import EVERYTHING, Scope
+from orchestrator.runtime import backend, now
+from orchestrator.settings import load
+from orchestrator.storage.api_keys import ApiKeys
+from orchestrator.storage.connection import FRONT_END
+from orchestrator.storage.keys import NUMBERS_KEY
+from tests.contract.mcp.access_kit import Enter, House, new_key
+from tests.contract.mcp.confirmation_kit import STATE_KEY, Poster
+from tests.harness import leaks
 from tests.harness.processes import Fleet, Process
 from tests.harness.redis import RedisServer
 
@@ -57,24 +70,43 @@ def refusal_of(result: CallToolResult) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_mcp(redis_server: RedisServer) -> Iterator[Process]:
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The server of the processes that a session's tests share: no test makes a key in it, since a
+    process that has seen one is never open again."""
+    server = RedisServer(tmp_path_factory.mktemp("shared-redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def shared_url(shared_redis: RedisServer) -> Iterator[str]:
+    """Its database, empty; after the test, every key in it must be as the key book says."""
+    with redis.Redis.from_url(shared_redis.url) as client:
+        client.flushall()
+        yield shared_redis.url
+        leaks.check(client)
+
+
+@pytest.fixture(scope="session")
+def shared_mcp(shared_redis: RedisServer) -> Iterator[Process]:
     """`ringout mcp` on the session's Redis, with a RingCentral that cannot be reached."""
-    processes = Fleet({**ENVIRONMENT, "REDIS_URL": redis_server.url})
+    processes = Fleet({**ENVIRONMENT, "REDIS_URL": shared_redis.url})
     yield processes.command("mcp")
     processes.close()
 
 
 @pytest.fixture
-def url(shared_mcp: Process, redis_url: str) -> str:
+def url(shared_mcp: Process, shared_url: str) -> str:
     """The address of an MCP process whose database is empty."""
     return address(shared_mcp)
 
 
 @pytest.fixture
-def keys(redis_url: str) -> Iterator[Callable[[], list[str]]]:
-    """Answers the names of all keys in the database."""
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield lambda: sorted(client.scan_iter())
+def keys(shared_url: str) -> Iterator[Callable[[], list[str]]]:
+    """Answers the names of all keys in the database, but the one that digests are made with."""
+    with redis.Redis.from_url(shared_url, decode_responses=True) as client:
+        yield lambda: sorted(set(client.scan_iter()) - {NUMBERS_KEY})
 
 
 @pytest.fixture(params=["auto", "legacy"], ids=["newer", "older"])
@@ -119,3 +151,84 @@ async def connect(era: str) -> AsyncIterator[Connect]:
 async def client(url: str, connect: Connect) -> Client:
     """A connected client."""
     return await connect(url)
+
+
+@pytest.fixture
+async def api_keys(redis_url: str) -> AsyncIterator[ApiKeys]:
+    settings = load({"REDIS_URL": redis_url, "RINGCENTRAL_API_KEY": "k"})
+    async with backend(settings, FRONT_END) as parts:
+        yield ApiKeys(parts.commands, now)
+
+
+@pytest.fixture
+async def house(api_keys: ApiKeys, fleet: Fleet) -> House:
+    fleet.environment |= ENVIRONMENT
+    some = EVERYTHING - {Scope.OPS}
+    one, two = [await new_key(api_keys, *some) for _ in range(2)]
+    reader = await new_key(api_keys, Scope.READ)
+    return House(address(fleet.command("mcp")), one, two, reader, api_keys)
+
+
+@pytest.fixture
+async def enter(era: str) -> AsyncIterator[Enter]:
+    """Connects a client of that era with a bearer token, until the test is over."""
+    done = asyncio.Event()
+
+    async def held(url: str, token: str, entered: asyncio.Future[Client]) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            async with AsyncExitStack() as stack:
+                http = await stack.enter_async_context(
+                    httpx2.AsyncClient(headers=headers, timeout=30)
+                )
+                transport = streamable_http_client(url, http_client=http)
+                client = await stack.enter_async_context(Client(transport, mode=era))
+                entered.set_result(client)
+                await done.wait()
+        except BaseException as error:
+            if entered.done():
+                raise
+            entered.set_exception(error)
+
+    async with asyncio.TaskGroup() as holding:
+
+        async def entering(url: str, token: str) -> Client:
+            entered: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+            holding.create_task(held(url, token, entered))
+            return await entered
+
+        yield entering
+        done.set()
+
+
+@pytest.fixture(scope="session")
+def policies(shared_redis: RedisServer) -> Iterator[dict[str, str]]:
+    """The address of an MCP process under each policy."""
+    fleet = Fleet(
+        {**ENVIRONMENT, "REDIS_URL": shared_redis.url, "RINGOUT_MCP_STATE_KEYS": STATE_KEY}
+    )
+    running = {
+        policy: fleet.command("mcp", RINGOUT_MCP_CONFIRMATION=policy)
+        for policy in ("required", "when-possible", "off")
+    }
+    yield {policy: address(process) for policy, process in running.items()}
+    fleet.close()
+
+
+@pytest.fixture
+def required(policies: dict[str, str], shared_url: str) -> str:
+    """The address of a process that requires confirmation; its database is empty."""
+    return policies["required"]
+
+
+@pytest.fixture
+def poster(session: aiohttp.ClientSession, required: str) -> Poster:
+    """A client of that process."""
+    return Poster(session, required)
+
+
+@pytest.fixture
+def calls(shared_url: str) -> Iterator[Callable[[], list[str]]]:
+    """Answers the ids of all calls that are written down."""
+    with redis.Redis.from_url(shared_url, decode_responses=True) as client:
+        yield lambda: client.zrange("ringout:v1:{ringout}:calls", 0, -1)

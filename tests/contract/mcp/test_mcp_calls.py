@@ -32,13 +32,13 @@ MAKE, STATUS, CANCEL = "make-ringout-call", "get-ringout-call-status", "cancel-r
 SHAPE = list(document(Call("call_1", "http://x/1", "~", "~", accepted_at=1, expires_at=2)))
 
 
-async def test_a_call_is_accepted_at_once(client: Client, redis_url: str) -> None:
+async def test_a_call_is_accepted_at_once(client: Client, shared_url: str) -> None:
     call = call_of(await client.call_tool(MAKE, {"body": {**BODY, "clientReference": "order 7"}}))
     assert list(call) == SHAPE
     assert call["state"] == "queued"
     assert call["to"] == {"phoneNumber": "+16*****0123"}
     assert call["clientReference"] == "order 7"
-    with redis.Redis.from_url(redis_url, decode_responses=True) as database:
+    with redis.Redis.from_url(shared_url, decode_responses=True) as database:
         kept = database.hget(named.call(call["id"]), "document")
         assert json.loads(str(kept)) == call
         assert database.zcard(named.QUEUE) == 1

@@ -43,9 +43,9 @@ class Told:
 
 
 @pytest.fixture
-async def front(redis_url: str) -> AsyncIterator[FrontEnd]:
+async def front(shared_url: str) -> AsyncIterator[FrontEnd]:
     """The service, for changes such as a worker makes."""
-    async with front_end(load({**ENVIRONMENT, "REDIS_URL": redis_url})) as parts:
+    async with front_end(load({**ENVIRONMENT, "REDIS_URL": shared_url})) as parts:
         yield parts
 
 
@@ -139,9 +139,9 @@ async def test_an_error_is_told_at_once(client: Client) -> None:
 
 
 async def test_a_process_that_ends_answers_with_the_call_as_it_is(
-    fleet: Fleet, redis_url: str, connect: Connect, front: FrontEnd
+    fleet: Fleet, shared_url: str, connect: Connect, front: FrontEnd
 ) -> None:
-    process = fleet.command("mcp", **{**ENVIRONMENT, "REDIS_URL": redis_url})
+    process = fleet.command("mcp", **{**ENVIRONMENT, "REDIS_URL": shared_url})
     client = await connect(address(process))
     told = Told()
     asking = asyncio.create_task(client.call_tool(MAKE, {"body": BODY}, progress_callback=told))

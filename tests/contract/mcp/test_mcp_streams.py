@@ -18,9 +18,9 @@ MAKE, CANCEL = "make-ringout-call", "cancel-ringout-call"
 
 
 @pytest.fixture
-def replica(fleet: Fleet) -> Process:
-    """A process of the test's own, to be ended by it."""
-    fleet.environment |= {**ENVIRONMENT}
+def replica(fleet: Fleet, shared_url: str) -> Process:
+    """A process of the test's own beside the shared one, to be ended by it."""
+    fleet.environment |= {**ENVIRONMENT, "REDIS_URL": shared_url}
     return fleet.command("mcp")
 
 
@@ -56,7 +56,8 @@ async def test_a_signal_ends_open_streams_and_the_process(
     replica: Process, number: signal.Signals
 ) -> None:
     async with Client(address(replica)) as client:
-        uri = "ringout://calls/call_1"
+        made = call_of(await client.call_tool(MAKE, {"body": BODY}))
+        uri = f"ringout://calls/{made['id']}"
         async with asyncio.timeout(15), client.listen(resource_subscriptions=[uri]) as stream:
             began = time.monotonic()
             replica.send(number)

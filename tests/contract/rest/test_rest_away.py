@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from orchestrator.settings import Settings, load
-from tests.contract.rest.conftest import BODY, PATHS, Rest, started
+from tests.contract.rest.conftest import BODY, OFTEN, PATHS, Rest, started
 from tests.contract.rest.documented import Answer
 from tests.harness.redis import RedisServer, free_port
 from tests.harness.waiting import wait_until
@@ -17,7 +17,8 @@ CALL = f"{PATHS[0]}/call_1"
 
 def _settings(redis_url: str) -> Settings:
     nobody = f"http://127.0.0.1:{free_port()}"
-    return load({"REDIS_URL": redis_url, "RINGCENTRAL_API_KEY": "a-key", "RC_SERVER_URL": nobody})
+    given = {"REDIS_URL": redis_url, "RINGCENTRAL_API_KEY": "a-key", "RC_SERVER_URL": nobody}
+    return load({**OFTEN, **given})
 
 
 @pytest.fixture

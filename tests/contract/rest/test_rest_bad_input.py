@@ -264,12 +264,10 @@ async def _raw(rest: Rest, request: bytes) -> tuple[int, dict[str, str], bytes]:
         b"nonsense " + SECRET.encode() + b"\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"GET / HTTP/1.1\r\nBad Header: " + SECRET.encode() + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 10_000 + b"\r\n\r\n",
-        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"POST " + PATHS[0].encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST / HTTP/1.1\r\nHost: l\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST / HTTP/1.1\r\nHost: l\r\nContent-Length: -5\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: l\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST " + PATHS[0].encode() + b" HTTP/1.1\r\nHost: l\r\nContent-Type: application/json\r\n"
         b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
@@ -283,7 +281,7 @@ async def test_what_is_not_http_is_a_problem_too(rest: Rest, request_: bytes) ->
 
 
 async def test_only_100_continue_is_an_expectation_that_is_met(rest: Rest) -> None:
-    head = b"GET /livez HTTP/1.1\r\nHost: x\r\nExpect: " + SECRET.encode() + b"\r\n\r\n"
+    head = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nExpect: " + SECRET.encode() + b"\r\n\r\n"
 
     status, headers, body = await _raw(rest, head)
 
@@ -294,7 +292,7 @@ async def test_only_100_continue_is_an_expectation_that_is_met(rest: Rest) -> No
 
 def _half_a_body() -> bytes:
     return (
-        f"POST {PATHS[0]} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"POST {PATHS[0]} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         "Content-Length: 100\r\n\r\n{"
     ).encode()
 

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.domain import calls
 from orchestrator.domain.words import Outcome
 from orchestrator.rest.app import STREAMS
-from orchestrator.rest.streams import RETRY_MS
+from orchestrator.rest.streams import RETRY_MS, Most
 from orchestrator.runtime import now
 from orchestrator.settings import Settings
 from tests.contract.rest.conftest import HUNG_UP, PATHS, TALKING, Rest, started
@@ -241,7 +241,7 @@ async def test_a_quiet_stream_shows_that_it_lives_and_how_far_it_is(
 
 
 async def test_only_so_many_at_once(alone: Settings, session: aiohttp.ClientSession) -> None:
-    async with started(alone, most_streams=2) as rest:
+    async with started(alone, most_streams=Most(2)) as rest:
         call_id = await rest.placed()
         path = f"{PATHS[0]}/{call_id}/events"
         async with listening(session, rest.url + EVENTS), listening(session, rest.url + path):
@@ -260,7 +260,7 @@ async def test_only_so_many_at_once(alone: Settings, session: aiohttp.ClientSess
 async def test_no_more_than_so_many_when_all_come_at_once(
     alone: Settings, session: aiohttp.ClientSession
 ) -> None:
-    async with started(alone, most_streams=2) as rest:
+    async with started(alone, most_streams=Most(2)) as rest:
         call_id = await rest.placed()
         path = f"{PATHS[0]}/{call_id}/events"
 

@@ -165,7 +165,7 @@ def _deaf(rest: Rest) -> socket.socket:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     host, port = rest.url.removeprefix("http://").split(":")
     client.connect((host, int(port)))
-    client.sendall(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    client.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return client
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from openapi_spec_validator import validate
 
 from orchestrator.rest import server
-from orchestrator.rest.problems import KINDS
+from orchestrator.rest.problem_kinds import KINDS
 from orchestrator.settings import Settings
 from tests.contract.rest.conftest import PATHS, Rest, started
 
@@ -114,7 +114,7 @@ async def test_every_operation_says_what_may_go_wrong(rest: Rest) -> None:
             assert operation["description"], path
             assert {"400", "500"} <= set(operation["responses"]), path
             for status, response in operation["responses"].items():
-                if status[0] in "45":
+                if status[0] in "45" and not path.startswith("/restapi/oauth/"):
                     assert list(response["content"]) == ["application/problem+json"]
 
 

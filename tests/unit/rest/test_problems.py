@@ -8,7 +8,8 @@ from aiohttp import web
 
 from orchestrator.domain import errors
 from orchestrator.domain.errors import FieldError, RingOutError
-from orchestrator.rest.problems import KINDS, MOST_ERRORS, problem_of, problem_of_http
+from orchestrator.rest.problem_kinds import KINDS
+from orchestrator.rest.problems import MOST_ERRORS, problem_of, problem_of_http
 
 NUMBER = "+16505550123"
 EVERY_ERROR = [
@@ -17,12 +18,16 @@ EVERY_ERROR = [
     errors.Unauthenticated("Who?"),
     errors.InsufficientScope("ops"),
     errors.RefusedByPolicy("destination.region", "Not there.", "to.phoneNumber"),
+    errors.ConfirmationRequired("confirmation", "Ask."),
+    errors.ConfirmationDeclined("confirmation", "No."),
     errors.TooManyFailures("Too many.", 30),
     errors.VelocityExceeded("velocity.callee", "Too many.", 30),
     errors.CallNotFound("None."),
     errors.IdempotencyKeyReused("Used."),
     errors.CallWithdrawn("Ended."),
     errors.StorageUnavailable("Away.", 0.2),
+    errors.OtherNumbersKey("Another.", 60),
+    errors.IdentityUnavailable("No keys.", 5),
     errors.UpstreamUnavailable("Away.", 1),
     errors.UpstreamGated("Spent.", 12.1),
     errors.UpstreamFailed("Reset."),

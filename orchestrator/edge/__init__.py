@@ -1,0 +1,1 @@
+"""What stands before a front end's protocol: whom it answers, how much it takes, how long."""

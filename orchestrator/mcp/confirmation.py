@@ -1,0 +1,137 @@
+"""A person says yes before an agent's call is made.
+
+The question goes out as the answer to the agent's request, and the agent's client repeats the
+request with what the person said (`input_required`, MCP 2026-07-28). In between nothing is kept
+here: the client holds a sealed state, which the SDK binds to the tool, its arguments and who asks.
+Inside is the name of one wish. A state may come back any number of times, to any replica, so the
+call is accepted under that name as its idempotency key, in the script that writes the call down.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.types import (
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+)
+from mcp.types.version import is_version_at_least
+
+from orchestrator.domain import phones
+from orchestrator.domain.access import Principal
+from orchestrator.domain.errors import ConfirmationDeclined, ConfirmationRequired
+from orchestrator.mcp.arguments import MakeArguments
+from orchestrator.service import CallService
+from orchestrator.service.models import Caller
+
+Policy = Literal["required", "when-possible", "off"]
+
+POLICY = "confirmation"
+_QUESTION = "confirmation"
+_ANSWER = "place"
+_ASKS_BY_RESULT = "2026-07-28"
+"""The first protocol revision in which a server without sessions can ask."""
+
+_FORM = {
+    "type": "object",
+    "properties": {_ANSWER: {"type": "boolean", "title": "Place the call", "default": True}},
+}
+"""One field that need not be touched: VS Code cannot submit a form without fields, and clients
+that show no forms accept without any content."""
+
+_CANNOT_ASK = (
+    "A person has to confirm each call, and this client cannot ask one: it would have to speak MCP "
+    f"{_ASKS_BY_RESULT} and declare the capability elicitation"
+)
+_SAID_NO = "The person who was asked does not want this call"
+_SAID_NOTHING = "The person who was asked closed the question without an answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Whether and how a person is asked."""
+
+    service: CallService
+    policy: Policy
+
+    async def confirmed(
+        self, asker: Principal, wanted: MakeArguments, context: Context[Any]
+    ) -> MakeArguments | InputRequiredResult:
+        """The arguments to go on with, or the question to answer with.
+
+        Arguments that a person has confirmed carry an idempotency key: the client's own, which the
+        confirmation is bound to as to all arguments, or one that is the confirmation's alone.
+        ConfirmationRequired, ConfirmationDeclined; and before anybody is asked, whatever refuses
+        the call without them. A call that was made before is not asked about again.
+        """
+        wish = context.request_state
+        if wish is not None and (said := _answer(context)) is not None:
+            _check(said)
+            key = wanted.idempotency_key or f"{_QUESTION} {wish}"
+            return wanted.model_copy(update={"idempotency_key": key})
+        can_ask = _can_ask(context)
+        is_needed = self.policy == "required" or (self.policy == "when-possible" and can_ask)
+        if not is_needed or wanted.body.validate_only or await self._is_made(asker, wanted):
+            return wanted
+        if not can_ask:
+            raise ConfirmationRequired(POLICY, _CANNOT_ASK)
+        return _question(wanted)
+
+    async def _is_made(self, asker: Principal, wanted: MakeArguments) -> bool:
+        """Whether the client's own key has made this call already, so that nobody is rung."""
+        where = (wanted.account_id, wanted.extension_id)
+        found = await self.service.accepting.rehearse(
+            asker, *where, wanted.body, wanted.idempotency_key, via="mcp"
+        )
+        return found.replayed
+
+
+def _can_ask(context: Context[Any]) -> bool:
+    """Whether the client says that it shows people forms; a bare `elicitation` means forms."""
+    version, has = context.protocol_version, context.client_capabilities
+    if version is None or not is_version_at_least(version, _ASKS_BY_RESULT):
+        return False
+    asks = has.elicitation if has is not None else None
+    return asks is not None and (asks.form is not None or asks.url is None)
+
+
+def _question(wanted: MakeArguments) -> InputRequiredResult:
+    form = ElicitRequestFormParams(message=_message(wanted), requested_schema=_FORM)
+    return InputRequiredResult(
+        input_requests={_QUESTION: ElicitRequest(params=form)},
+        request_state=secrets.token_urlsafe(24),
+    )
+
+
+def _message(wanted: MakeArguments) -> str:
+    body = wanted.body
+    shown = phones.masked(body.caller_id.phone_number) if body.caller_id else "the line's default"
+    line = (wanted.extension_id, wanted.account_id)
+    return (
+        f"Place this call? {_named(body.from_)} rings first, then "
+        f"{phones.masked(body.to.phone_number)}. Caller ID: {shown}."
+        + ("" if line == ("~", "~") else " Extension {} of account {}.".format(*line))
+    )
+
+
+def _named(caller: Caller | None) -> str:
+    if caller is None:
+        return "The line's default phone"
+    if caller.phone_number is not None:
+        return phones.masked(caller.phone_number)
+    return f"Forwarding number {caller.forwarding_number_id}"
+
+
+def _answer(context: Context[Any]) -> ElicitResult | None:
+    said = (context.input_responses or {}).get(_QUESTION)
+    return said if isinstance(said, ElicitResult) else None
+
+
+def _check(said: ElicitResult) -> None:
+    if said.action == "cancel":
+        raise ConfirmationDeclined(POLICY, _SAID_NOTHING)
+    if said.action != "accept" or (said.content or {}).get(_ANSWER, True) is not True:
+        raise ConfirmationDeclined(POLICY, _SAID_NO)

@@ -1,0 +1,194 @@
+"""The API keys: what is kept of each, and what is given out in its place for a while.
+
+Of a secret only its SHA-256 is kept, which nobody can turn back: a secret has 196 random bits. A
+key that was revoked stays listed, so that it can be told that there ever was one.
+"""
+
+import hmac
+import json
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from secrets import choice
+
+from orchestrator.domain.access import Principal, Quota, Scope, quotas_of
+from orchestrator.domain.clock import Clock, from_rfc3339, rfc3339
+from orchestrator.domain.tokens import KEY_ID_LENGTH, SECRET_LENGTH, Kind, Token
+from orchestrator.storage import access_keys as keys
+from orchestrator.storage import scripts
+from orchestrator.storage.connection import Commands
+from orchestrator.storage.records import as_json
+
+_ID_LETTERS = string.ascii_lowercase + string.digits
+_SECRET_LETTERS = string.ascii_letters + string.digits
+_NOBODY = "0" * 64
+
+
+def random_id(length: int) -> str:
+    """A new id of small letters and digits."""
+    return "".join(choice(_ID_LETTERS) for _ in range(length))
+
+
+def random_secret() -> str:
+    """A new secret of letters and digits."""
+    return "".join(choice(_SECRET_LETTERS) for _ in range(SECRET_LENGTH))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a new key is to be. Times are ms; None: for ever, any phone."""
+
+    name: str
+    scopes: frozenset[Scope]
+    expires_at: int | None = None
+    callers: frozenset[str] | None = None
+    forwarding_numbers: frozenset[str] | None = None
+    quotas: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is kept; `secrets` are (digest, until when it serves, None for no end)."""
+
+    id: str
+    name: str
+    scopes: frozenset[Scope]
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    secrets: tuple[tuple[str, int | None], ...]
+    callers: frozenset[str] | None
+    forwarding_numbers: frozenset[str] | None
+    quotas: tuple[Quota, ...]
+
+    def is_usable(self, now: int) -> bool:
+        """Whether it was neither revoked nor has expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def takes(self, digest: str, now: int) -> bool:
+        """Whether the digest is of one of its secrets that serve now."""
+        found = False
+        for kept, until in self.secrets:
+            is_same = hmac.compare_digest(kept, digest)
+            found |= is_same and (until is None or now < until)
+        return found and self.is_usable(now)
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks with it."""
+        return Principal(
+            self.id, self.name, self.scopes, self.callers, self.forwarding_numbers, self.quotas
+        )
+
+
+def takes_nothing(digest: str) -> bool:
+    """False, at the price of `ApiKey.takes`: for a key that there is not."""
+    return hmac.compare_digest(_NOBODY, digest) and False
+
+
+class ApiKeys:
+    """Makes, reads, rotates and revokes; every method raises StorageUnavailable without Redis."""
+
+    def __init__(self, commands: Commands, clock: Clock) -> None:
+        self._commands = commands
+        self._clock = clock
+
+    async def create(self, wanted: Wanted, key_id: str | None = None) -> Token:
+        """A new key, whose secret is never to be had again."""
+        token = Token(Kind.KEY, key_id or random_id(KEY_ID_LENGTH), random_secret())
+        now = self._clock()
+        fields = {
+            "name": wanted.name,
+            "scopes": " ".join(sorted(wanted.scopes)),
+            "createdAt": rfc3339(now),
+            "secrets": as_json([{"hash": token.digest}]),
+            "quotas": wanted.quotas,
+        }
+        if wanted.expires_at is not None:
+            fields["expiresAt"] = rfc3339(wanted.expires_at)
+        if wanted.callers is not None or wanted.forwarding_numbers is not None:
+            fields["callers"] = " ".join(sorted(wanted.callers or ()))
+            fields["forwardingNumbers"] = " ".join(sorted(wanted.forwarding_numbers or ()))
+        flat = [part for pair in fields.items() for part in pair]
+        where = [keys.api_key(token.key), keys.ALL]
+        await self._commands.run(scripts.PUT_KEY, where, token.key, now, *flat)
+        return token
+
+    async def rotate(self, key_id: str, overlap: int) -> Token | None:
+        """The key with a new secret, the others serving `overlap` ms longer; None: no such key."""
+        token, now = Token(Kind.KEY, key_id, random_secret()), self._clock()
+        where = [keys.api_key(key_id)]
+        arguments = (token.digest, now + overlap, now)
+        done = await self._commands.run(scripts.ROTATE_KEY, where, *arguments)
+        return token if done else None
+
+    async def revoke(self, key_id: str) -> bool:
+        """Whether there is such a key; it serves no more."""
+        where = [keys.api_key(key_id)]
+        return bool(await self._commands.run(scripts.REVOKE_KEY, where, rfc3339(self._clock())))
+
+    async def any_made(self) -> bool:
+        """Whether there ever was a key."""
+        return bool(await self._commands.execute("EXISTS", keys.ALL))
+
+    async def any_usable(self) -> bool:
+        """Whether there is a key that was neither revoked nor has expired."""
+        now = self._clock()
+        return any(key.is_usable(now) for key in await self.listed())
+
+    async def read(self, key_id: str) -> ApiKey | None:
+        """The key; None where there is none."""
+        return _key(key_id, await self._commands.execute("HGETALL", keys.api_key(key_id)))
+
+    async def listed(self) -> list[ApiKey]:
+        """All keys, oldest first, those that were revoked among them."""
+        ids = await self._commands.execute("ZRANGE", keys.ALL, 0, -1)
+        found = [await self.read(one.decode()) for one in ids]
+        return [one for one in found if one is not None]
+
+    async def used(self, key_id: str) -> None:
+        """Notes that a key was used now."""
+        moment = rfc3339(self._clock())
+        await self._commands.execute("HSET", keys.USED, key_id, moment)
+
+    async def last_used(self) -> dict[str, str]:
+        """When keys were used last, by their ids: RFC 3339, to the minute or so."""
+        found = await self._commands.execute("HGETALL", keys.USED)
+        return {name.decode(): at.decode() for name, at in _pairs(found)}
+
+
+def _pairs(flat: Mapping[bytes, bytes] | Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    if isinstance(flat, Mapping):
+        return list(flat.items())
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def texts(flat: Mapping[bytes, bytes] | Sequence[bytes]) -> dict[str, str]:
+    """A hash as Redis answers it."""
+    return {name.decode(): value.decode() for name, value in _pairs(flat)}
+
+
+def _key(key_id: str, flat: Mapping[bytes, bytes] | Sequence[bytes]) -> ApiKey | None:
+    row = texts(flat)
+    if "secrets" not in row:
+        return None
+    return ApiKey(
+        key_id,
+        row["name"],
+        frozenset(Scope(one) for one in row["scopes"].split()),
+        from_rfc3339(row["createdAt"]),
+        _moment(row.get("expiresAt")),
+        _moment(row.get("revokedAt")),
+        tuple((one["hash"], one.get("until")) for one in json.loads(row["secrets"])),
+        _names(row.get("callers")),
+        _names(row.get("forwardingNumbers")),
+        quotas_of(row.get("quotas") or "off"),
+    )
+
+
+def _moment(text: str | None) -> int | None:
+    return None if text is None else from_rfc3339(text)
+
+
+def _names(text: str | None) -> frozenset[str] | None:
+    return None if text is None else frozenset(text.split())

@@ -1,0 +1,9 @@
+-- Counts an attempt to authenticate that has failed; the count begins anew after a while.
+-- KEYS  1 failures of an address
+-- ARGV  1 ms that they count
+-- Answers how many there are
+local count = redis.call('INCR', KEYS[1])
+if redis.call('PTTL', KEYS[1]) < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
+return count

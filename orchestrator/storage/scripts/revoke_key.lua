@@ -1,0 +1,9 @@
+-- Revokes an API key for ever; it stays listed.
+-- KEYS  1 key
+-- ARGV  1 when (RFC 3339)
+-- Answers 1, 0 where there is no such key
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return 0
+end
+redis.call('HSETNX', KEYS[1], 'revokedAt', ARGV[1])
+return 1

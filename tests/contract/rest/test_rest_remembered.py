@@ -1,0 +1,39 @@
+"""REST on what is remembered: a phone is forgotten, and who did what is listed, for `ops` alone."""
+
+import pytest
+
+from tests.contract.rest.conftest import Rest
+
+NUMBER = "+16505550123"
+
+
+async def test_a_phone_is_forgotten_and_the_audit_stream_tells(rest: Rest) -> None:
+    placed = await rest.place()
+    answer = await rest.ask("POST", "/v1/forget", json={"phoneNumber": NUMBER})
+
+    assert (answer.status, answer.json["number"]) == (200, "+16*****0123")
+    assert answer.json["cancelled"] == [placed.json["id"]]
+    assert (answer.json["inUse"], answer.json["found"]) == ([], [])
+    assert NUMBER[1:] not in answer.raw.decode()
+
+    page = (await rest.ask("GET", "/v1/audit?limit=1")).json
+    assert page["entries"][0]["action"] == "number.forgotten"
+    assert NUMBER[1:] not in str(page)
+    following = (await rest.ask("GET", f"/v1/audit?limit=200&before={page['next']}")).json
+    assert page["entries"][0]["id"] not in {one["id"] for one in following["entries"]}
+    assert following["next"] is None
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"phoneNumber": "911"}, {"phoneNumber": 1}, {"phoneNumber": NUMBER, "x": 1}, []]
+)
+async def test_what_is_no_number_is_refused(rest: Rest, body: object) -> None:
+    answer = await rest.ask("POST", "/v1/forget", json=body)
+
+    assert answer.status in (400, 422)
+    assert await rest.front.backend.commands.redis.dbsize() == 0
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "before=x", "limit=1&limit=2", "y=1"])
+async def test_a_wrong_query_is_refused(rest: Rest, query: str) -> None:
+    assert (await rest.ask("GET", f"/v1/audit?{query}")).status == 422

@@ -1,0 +1,216 @@
+"""TLS by file, at both front ends: what it serves, what it refuses, and what stops a start."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from orchestrator.edge.tls import tls_context
+from orchestrator.settings import ConfigurationError, load
+from tests.contract.rest.conftest import BODY, PATHS
+from tests.harness.certificates import Authority
+from tests.harness.processes import Fleet
+from tests.harness.redis import RedisServer
+from tests.harness.waiting import wait_until
+
+MCP_CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+MCP_HEADERS = {"Accept": "application/json, text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who has signed what the processes show."""
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def over_tls(authority: Authority, redis_server: RedisServer) -> Iterator[Fleet]:
+    """Processes that serve TLS."""
+    certificate, key = authority.issued("served")
+    fleet = Fleet(
+        {
+            "REDIS_URL": redis_server.url,
+            "RINGCENTRAL_API_KEY": "a-key",
+            "RINGOUT_REST_PORT": "0",
+            "RINGOUT_MCP_PORT": "0",
+            "RINGOUT_TLS_CERT": str(certificate),
+            "RINGOUT_TLS_KEY": str(key),
+        }
+    )
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture(scope="module")
+def rest_url(over_tls: Fleet) -> str:
+    """Where REST says that it listens."""
+    return over_tls.command("rest").line_with("rest listening on").rsplit(" ", 1)[1]
+
+
+@pytest.fixture(scope="module")
+def mcp_url(over_tls: Fleet) -> str:
+    """Where MCP says that it listens."""
+    return over_tls.command("mcp").line_with("mcp listening on").rsplit(" ", 1)[1]
+
+
+def _trusting(authority: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(authority.root))
+
+
+async def test_rest_is_served_over_tls(
+    rest_url: str, authority: Authority, session: aiohttp.ClientSession
+) -> None:
+    assert rest_url.startswith("https://127.0.0.1:")
+    trust = _trusting(authority)
+
+    own = {"Origin": rest_url}
+    async with session.post(rest_url + PATHS[0], json=BODY, ssl=trust, headers=own) as answer:
+        call = await answer.json()
+
+    assert answer.status == 202
+    assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+    assert call["uri"].startswith(rest_url)
+    plain = {"Origin": rest_url.replace("https", "http")}
+    async with session.get(rest_url + "/v1/calls", ssl=trust, headers=plain) as answer:
+        assert answer.status == 403
+
+
+async def test_mcp_is_served_over_tls(
+    mcp_url: str, authority: Authority, session: aiohttp.ClientSession
+) -> None:
+    assert mcp_url.startswith("https://127.0.0.1:")
+    trust = _trusting(authority)
+    headers = {**MCP_HEADERS, "Origin": mcp_url.removesuffix("/mcp")}
+
+    async with session.post(mcp_url, json=MCP_CALL, ssl=trust, headers=headers) as answer:
+        assert answer.status == 200
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+
+
+@pytest.mark.parametrize("which", ["rest_url", "mcp_url"])
+def test_only_modern_tls_is_spoken(
+    which: str, authority: Authority, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(which).removesuffix("/mcp")
+    old, new = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+
+    assert _spoken(url, authority, old, "ECDHE-ECDSA-AES128-GCM-SHA256") == "TLSv1.2"
+    assert _spoken(url, authority, new) == "TLSv1.3"
+    for cipher in ("ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-SHA"):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            _spoken(url, authority, old, cipher)
+
+
+def _spoken(
+    url: str, authority: Authority, version: ssl.TLSVersion, ciphers: str = ""
+) -> str | None:
+    trust = _trusting(authority)
+    trust.minimum_version = trust.maximum_version = version
+    if ciphers:
+        trust.set_ciphers(ciphers)
+    with (
+        socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1]))) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as secret,
+    ):
+        secret.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert secret.recv(100).startswith(b"HTTP/1.1 200")
+        return secret.version()
+
+
+async def test_a_client_that_does_not_speak_tls_is_no_error_of_ours(
+    rest_url: str, authority: Authority, session: aiohttp.ClientSession
+) -> None:
+    port = int(rest_url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port)) as plain:
+        plain.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        async with session.get(f"{rest_url}/livez", ssl=_trusting(authority)) as answer:
+            assert answer.status == 200
+
+
+def test_a_handshake_is_not_waited_for(rest_url: str) -> None:
+    port = int(rest_url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port)) as silent:
+        silent.settimeout(14)
+        try:
+            assert silent.recv(1) == b""
+        except ConnectionError:
+            return
+
+
+async def test_a_persons_commands_trust_a_private_authority(
+    over_tls: Fleet, rest_url: str, authority: Authority
+) -> None:
+    port = {"RINGOUT_REST_PORT": rest_url.rsplit(":", 1)[1]}
+
+    trusting = over_tls.command("call", "+16505550123", **port, SSL_CERT_FILE=str(authority.root))
+    other = over_tls.command("call", "+16505550123", **port)
+
+    await wait_until(lambda: None not in (trusting.code, other.code), 20)
+    assert (trusting.terminate(), other.terminate()) == (0, 1), trusting.errors
+    assert "certificate" in " ".join(other.errors).lower()
+
+
+@pytest.fixture
+def files(authority: Authority, tmp_path: Path) -> dict[str, str]:
+    """Files that are right, and others that are not."""
+    certificate, key = authority.issued("right")
+    _, other = authority.issued("other")
+    _, hidden = authority.issued("hidden", b"a password")
+    text = tmp_path / "text"
+    text.write_text("no PEM")
+    return {
+        "": "",
+        "certificate": str(certificate),
+        "key": str(key),
+        "other": str(other),
+        "hidden": str(hidden),
+        "text": str(text),
+        "missing": str(tmp_path / "missing"),
+        "folder": str(tmp_path),
+    }
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "named"),
+    [
+        ("certificate", "", "RINGOUT_TLS_KEY"),
+        ("", "key", "RINGOUT_TLS_CERT"),
+        ("missing", "key", "RINGOUT_TLS_CERT"),
+        ("certificate", "missing", "RINGOUT_TLS_KEY"),
+        ("folder", "key", "RINGOUT_TLS_CERT"),
+        ("text", "key", "RINGOUT_TLS_CERT"),
+        ("key", "key", "RINGOUT_TLS_CERT"),
+        ("certificate", "text", "RINGOUT_TLS_KEY"),
+        ("certificate", "other", "RINGOUT_TLS_KEY"),
+        ("certificate", "hidden", "RINGOUT_TLS_KEY"),
+    ],
+)
+def test_files_that_cannot_be_served_with_are_named(
+    files: dict[str, str], certificate: str, key: str, named: str
+) -> None:
+    settings = load({"RINGOUT_TLS_CERT": files[certificate], "RINGOUT_TLS_KEY": files[key]})
+
+    with pytest.raises(ConfigurationError, match=rf"^{named}: "):
+        tls_context(settings)
+
+
+@pytest.mark.parametrize("command", ["rest", "mcp"])
+async def test_a_process_does_not_start_with_them(
+    fleet: Fleet, files: dict[str, str], command: str
+) -> None:
+    more = {"RINGOUT_TLS_CERT": files["certificate"], "RINGOUT_TLS_KEY": files["other"]}
+
+    process = fleet.command(command, RINGCENTRAL_API_KEY="a-key", **more)
+
+    await wait_until(lambda: process.code is not None, 15)
+    assert process.terminate() == 2
+    assert len(process.errors) == 1
+    assert "RINGOUT_TLS_KEY" in process.errors[0]
+
+
+def test_plain_http_is_the_default() -> None:
+    assert tls_context(load({})) is None

@@ -1,0 +1,186 @@
+"""`ringout keys`, the processes that ask for one, and the rule that none is exposed without."""
+
+import json
+import re
+
+import aiohttp
+import pytest
+import redis
+
+from tests.e2e.credentials_kit import Ended, ringout
+from tests.harness.api_keys import bearer
+from tests.harness.processes import Fleet, Process
+from tests.harness.redis import RedisServer, free_port
+from tests.harness.waiting import wait_until
+
+ANYWHERE = "0.0.0.0"  # noqa: S104
+CREDENTIAL = {"RINGCENTRAL_API_KEY": "a-key"}
+HOSTS = {
+    "rest": ("RINGOUT_REST_HOST", {"RINGOUT_REST_PORT": "0"}),
+    "worker": ("RINGOUT_WORKER_METRICS_HOST", {"RINGOUT_WORKER_METRICS_PORT": "1"}),
+}
+
+
+def created(fleet: Fleet, *arguments: str) -> str:
+    ended = ringout(fleet, "keys", "create", *arguments)
+    assert ended.code == 0, ended.errors
+    (text,) = ended.lines
+    assert re.fullmatch(r"ringout_live_[a-z0-9]{12}_[A-Za-z0-9]{33}", text)
+    return text
+
+
+def listed(fleet: Fleet) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = ringout(fleet, "keys", "list", "--json").document["keys"]
+    return rows
+
+
+def exposed(fleet: Fleet, **more: str) -> tuple[Process, str]:
+    given = {"RINGOUT_REST_HOST": ANYWHERE, "RINGOUT_REST_PORT": "0", **CREDENTIAL, **more}
+    process = fleet.command("rest", **given)
+    port = process.line_with("rest listening on").rpartition(":")[2]
+    return process, f"http://127.0.0.1:{port}"
+
+
+def test_a_key_is_shown_once_and_listed_without_its_secret(fleet: Fleet, redis_url: str) -> None:
+    text = created(fleet, "crm", "--expires-in", "90d", "--caller", "+1 650 555 0100")
+    (row,) = listed(fleet)
+    assert row["id"] == text.split("_")[2]
+    assert row["scopes"] == ["calls:cancel", "calls:create", "calls:read"]
+    assert (row["name"], row["lastUsedAt"], row["revokedAt"]) == ("crm", None, None)
+    with redis.Redis.from_url(redis_url) as client:
+        dump = repr([client.dump(key) for key in client.scan_iter()]).encode()
+        kept = client.hgetall(f"ringout:v1:{{ringout}}:api-key:{row['id']}")
+        entries = client.xrange("ringout:v1:{ringout}:audit")
+    assert str(row["id"]).encode() in dump
+    assert text.rpartition("_")[2].encode() not in dump
+    assert text.rpartition("_")[2] not in repr(kept)
+    assert "6505550100" not in repr(kept)
+    assert [fields[b"action"] for _, fields in entries] == [b"key.created"]
+    assert text.rpartition("_")[2] not in json.dumps(listed(fleet))
+
+
+def test_a_key_is_rotated_and_revoked_by_whatever_names_it(fleet: Fleet) -> None:
+    text = created(fleet)
+    key_id = text.split("_")[2]
+    newer = ringout(fleet, "keys", "rotate", f"ringout_live_{key_id}", "--overlap", "1h")
+    assert newer.lines[0].startswith(f"ringout_live_{key_id}_")
+    assert newer.lines[0] != text
+    assert ringout(fleet, "keys", "revoke", text).code == 0
+    assert listed(fleet)[0]["revokedAt"]
+    assert ringout(fleet, "keys", "rotate", key_id).code == 1
+    assert ringout(fleet, "keys", "revoke", "aaaaaaaaaaaa").code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--scope", "calls:all"], "calls:create, calls:read, calls:cancel, webhooks, ops"),
+        (["--expires-in", "soon"], "--expires-in"),
+        (["--expires-in", "0"], "--expires-in"),
+        (["--caller", "911"], "--caller"),
+        (["--quota", "many"], "--quota"),
+        (["--forwarding-number", "a b"], "--forwarding-number"),
+    ],
+)
+def test_wrong_usage_is_named(fleet: Fleet, arguments: list[str], named: str) -> None:
+    ended: Ended = ringout(fleet, "keys", "create", *arguments)
+    assert (ended.code, ended.lines) == (2, [])
+    assert named in " ".join(ended.errors)
+    assert listed(fleet) == []
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_nothing_is_exposed_without_a_key(fleet: Fleet, name: str, is_revoked: bool) -> None:
+    if is_revoked:
+        ringout(fleet, "keys", "revoke", created(fleet))
+    variable, more = HOSTS[name]
+    ended = ringout(fleet, name, **{variable: ANYWHERE, **more, **CREDENTIAL})
+    assert ended.code == 2
+    (line,) = [error for error in ended.errors if error.startswith("ringout: ")]
+    assert variable in line
+    assert "ringout keys create" in line
+
+
+@pytest.mark.parametrize("name", ["rest", "mcp"])
+@pytest.mark.parametrize("host", ["::ffff:127.0.0.1", "nowhere.invalid"])
+def test_a_host_that_cannot_be_listened_on_is_told(fleet: Fleet, name: str, host: str) -> None:
+    created(fleet)
+    variable = f"RINGOUT_{name.upper()}_"
+    ended = ringout(fleet, name, **{f"{variable}HOST": host, f"{variable}PORT": "0"}, **CREDENTIAL)
+    assert ended.code == 2
+    assert "Traceback" not in "".join(ended.errors)
+    assert [error for error in ended.errors if error.startswith(f"ringout: {variable}")]
+
+
+async def test_an_exposed_process_lets_in_keys_alone_and_at_once(
+    fleet: Fleet, session: aiohttp.ClientSession
+) -> None:
+    text = created(fleet, "--scope", "calls:read, ops")
+    process, url = exposed(fleet)
+
+    async def status(**headers: str) -> int:
+        async with session.get(f"{url}/v1/calls", headers=headers) as answer:
+            return answer.status
+
+    assert (await status(), await status(**bearer(text))) == (401, 200)
+    another = created(fleet)
+    assert await status(**bearer(another)) == 200
+    ringout(fleet, "keys", "revoke", text)
+    assert (await status(**bearer(text)), await status(**bearer(another))) == (401, 200)
+
+    def was_used() -> bool:
+        return all(row["lastUsedAt"] for row in listed(fleet))
+
+    await wait_until(was_used)
+    said = "\n".join([*process.lines, *process.errors])
+    assert text.rpartition("_")[2] not in said
+    assert another.rpartition("_")[2] not in said
+
+
+async def test_where_redis_is_away_an_exposed_process_starts_closed(
+    fleet: Fleet, session: aiohttp.ClientSession, own_redis: RedisServer
+) -> None:
+    own_redis.kill()
+    _, url = exposed(fleet, REDIS_URL=own_redis.url)
+    async with session.get(f"{url}/v1/calls") as answer:
+        assert answer.status == 401
+    own_redis.start()
+
+    async def is_refused() -> bool:
+        key = {"Authorization": "Bearer ringout_live_aaaaaaaaaaaa_" + "x" * 33}
+        async with session.get(f"{url}/v1/calls", headers=key) as answer:
+            return answer.status == 401
+
+    await wait_until(is_refused)
+
+
+def test_the_commands_of_a_person_show_their_key(fleet: Fleet) -> None:
+    text = created(fleet)
+    _, url = exposed(fleet)
+    number = {"RINGOUT_PUBLIC_URL": url}
+    call = ("call", "+16505550123", "--from", "+16505550100", "--json")
+    refused = ringout(fleet, *call, **number)
+    assert refused.code == 2
+    assert "RINGOUT_API_KEY" in " ".join(refused.errors)
+    made = ringout(fleet, *call, **number, RINGOUT_API_KEY=text)
+    assert (made.code, made.document["state"]) == (0, "queued")
+
+
+async def test_a_workers_metrics_need_ops_where_others_reach_them(
+    fleet: Fleet, session: aiohttp.ClientSession
+) -> None:
+    ops, other = created(fleet, "--scope", "ops"), created(fleet)
+    fleet.environment |= CREDENTIAL
+    port = str(free_port())
+    fleet.worker(RINGOUT_WORKER_METRICS_HOST=ANYWHERE, RINGOUT_WORKER_METRICS_PORT=port)
+    found = []
+    for path, headers in (
+        ("/livez", {}),
+        ("/metrics", {}),
+        ("/metrics", bearer(other)),
+        ("/metrics", bearer(ops)),
+    ):
+        async with session.get(f"http://127.0.0.1:{port}{path}", headers=headers) as answer:
+            found.append(answer.status)
+    assert found == [200, 401, 403, 200]

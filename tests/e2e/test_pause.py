@@ -1,0 +1,265 @@
+"""The pause switch: while it is on, RingCentral is not asked for any call, and none is lost."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+import redis
+
+from orchestrator.domain.access import HOUSE
+from orchestrator.domain.calls import Change
+from orchestrator.domain.hours import AllowedHours
+from orchestrator.runtime import FrontEnd, now
+from orchestrator.service.pausing import PauseRequest, Pausing
+from orchestrator.storage.audit import Actor, Audit
+from orchestrator.storage.pauses import Pauses
+from tests.e2e.credentials_kit import ringout
+from tests.harness.clients import accept, reaches, shown, told
+from tests.harness.processes import Fleet
+from tests.harness.simulated import Simulated
+from tests.harness.waiting import wait_until
+
+CALLEE = "+16505550123"
+
+
+async def switch(fleet: Fleet, *arguments: str) -> Any:
+    """One `ringout` command, beside the loop."""
+    return await asyncio.to_thread(ringout, fleet, *arguments, "--json")
+
+
+async def waits(front: FrontEnd, call_id: str, code: str) -> dict[str, Any]:
+    """The queued call once it says that it waits, and why."""
+
+    async def says_why() -> dict[str, Any] | None:
+        call = await shown(front, call_id)
+        return call if call["reason"] and call["reason"]["code"] == code else None
+
+    call: dict[str, Any] = await wait_until(says_why)
+    return call
+
+
+async def placings(simulated: Simulated) -> int:
+    """How many requests to place a call RingCentral has had."""
+    return sum(row["operation"] == "make" for row in await simulated.requests())
+
+
+async def test_accepted_calls_wait_and_are_placed_after_it(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    fleet.worker()
+    paused = await switch(fleet, "pause", "--reason", "fire drill, ask +16505550199")
+    assert paused.document["house"]["reason"] == "fire drill, ask +16*****0199"
+    ids = [await accept(front, CALLEE) for _ in range(5)]
+    call = await waits(front, ids[0], "paused")
+    assert call["reason"]["message"] == "Placing has been paused: fire drill, ask +16*****0199"
+    assert (call["state"], call["sequence"]) == ("queued", 2)
+    for call_id in ids:
+        await waits(front, call_id, "paused")
+    assert await placings(simulated) == 0
+    assert (await switch(fleet, "resume")).document["ended"] is True
+    resumed = time.monotonic()
+    for call_id in ids:
+        call = await reaches(front, call_id, "ringing", "connected", "ended")
+        assert call["reason"] is None
+    assert time.monotonic() - resumed < 5
+    dialled = [row["operation"] for row in await simulated.requests()].count("make")
+    assert dialled == len(ids)
+    events = await told(front, ids[0])
+    assert [event["type"] for event in events][:3] == ["call.queued", "call.queued", "call.placing"]
+    assert [event["reasonCode"] for event in events][:3] == ["", "paused", ""]
+    assert [int(event["sequence"]) for event in events] == list(range(1, len(events) + 1))
+
+
+async def test_a_call_that_expires_meanwhile_says_why(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    fleet.worker()
+    await switch(fleet, "pause", "--reason", "fire drill")
+    call_id = await accept(front, CALLEE, expiresIn=1)
+    call = await reaches(front, call_id, "ended")
+    assert (call["outcome"], call["reason"]["code"]) == ("expired", "paused")
+    message = "Not placed in time. Placing has been paused: fire drill"
+    assert call["reason"]["message"] == message
+    await switch(fleet, "resume")
+    later = await accept(front, CALLEE)
+    await reaches(front, later, "ended")
+    assert await placings(simulated) == 1
+
+
+async def test_a_waiting_call_is_cancelled_there_and_then(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    fleet.worker()
+    await switch(fleet, "pause")
+    call_id = await accept(front, CALLEE)
+    await waits(front, call_id, "paused")
+    await front.service.cancel(HOUSE, "~", "~", call_id)
+    call = await shown(front, call_id)
+    assert (call["outcome"], call["reason"]) == ("cancelled", None)
+    assert await placings(simulated) == 0
+
+
+async def test_another_key_does_not_keep_the_house_waiting(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    fleet.worker()
+    assert (await switch(fleet, "pause", "--key", "k1")).document["keys"][0]["key"] == "k1"
+    call_id = await accept(front, CALLEE)
+    await reaches(front, call_id, "ringing", "connected", "ended")
+    assert await placings(simulated) == 1
+
+
+async def test_a_worker_that_is_killed_while_paused_loses_nothing(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    first = fleet.worker()
+    await switch(fleet, "pause")
+    ids = [await accept(front, CALLEE) for _ in range(10)]
+    await waits(front, ids[-1], "paused")
+    first.kill()
+    fleet.worker()
+    await switch(fleet, "resume")
+    for call_id in ids:
+        await reaches(front, call_id, "ringing", "connected", "ended")
+    assert await placings(simulated) == len(ids)
+
+
+async def test_no_request_places_a_call_between_the_pause_and_its_end(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    fleet.worker()
+    fleet.worker()
+    ids: list[str] = []
+
+    async def click() -> None:
+        for _ in range(200):
+            ids.append(await accept(front, CALLEE))
+            await asyncio.sleep(0.01)
+
+    clicking = asyncio.create_task(click())
+    stood_still = []
+    while not clicking.done():
+        async with paused(front):
+            before = await placings(simulated)
+            await asyncio.sleep(0.1)
+            stood_still.append(before == await placings(simulated))
+        await asyncio.sleep(0.1)
+    await clicking
+    for call_id in ids:
+        await reaches(front, call_id, "ringing", "connected", "ended")
+    assert len(stood_still) >= 3
+    assert all(stood_still)
+    assert await placings(simulated) == len(ids) == 200
+
+
+@asynccontextmanager
+async def paused(front: FrontEnd) -> AsyncIterator[None]:
+    """The house is paused in the block."""
+    commands = front.backend.commands
+    pausing = Pausing(Pauses(commands), Audit(commands, now), now)
+    me = Actor("", "test", "cli")
+    assert await pausing.pause(me, PauseRequest()) == 0
+    yield
+    await pausing.resume(me, None)
+
+
+async def test_hours_are_waited_for(fleet: Fleet, simulated: Simulated, front: FrontEnd) -> None:
+    fleet.worker()
+    minute = now() // 60_000
+    later, present = hours(minute + 3, minute + 9), hours(minute - 1, minute + 9)
+    waiting = await accept(front, CALLEE, allowedHours=later, expiresIn=600)
+    call = await waits(front, waiting, "outside_allowed_hours")
+    assert (call["state"], call["sequence"]) == ("queued", 2)
+    placed = await accept(front, CALLEE, allowedHours=present)
+    await reaches(front, placed, "ended")
+    assert (await shown(front, waiting))["state"] == "queued"
+    (made,) = [row for row in await simulated.requests() if row["operation"] == "make"]
+    assert "allowedHours" not in str(made)
+
+
+async def test_hours_that_end_before_the_turn_comes_end_the_call(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    minute = now() // 60_000
+    call_id = await accept(front, CALLEE, allowedHours=hours(minute - 1, minute + 2), expiresIn=2)
+    record = await front.backend.store.record(call_id)
+    assert record is not None
+    closed = AllowedHours.read(record.call.hours)
+    closed = replace(closed, opens=closed.closes, closes=closed.opens)
+    await front.backend.store.change(
+        record, lambda call: Change(replace(call, hours=closed.text()), None)
+    )
+    fleet.worker()
+    call = await reaches(front, call_id, "ended")
+    assert (call["outcome"], call["reason"]["code"]) == ("expired", "outside_allowed_hours")
+    assert await placings(simulated) == 0
+
+
+def hours(begin: int, end: int) -> dict[str, str]:
+    return {"from": clock(begin % 1440), "to": clock(end % 1440), "timeZone": "Etc/UTC"}
+
+
+def clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+async def test_a_number_suppressed_after_acceptance_is_not_rung(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    call_id = await accept(front, CALLEE)
+    await asyncio.to_thread(ringout, fleet, "suppress", "add", CALLEE)
+    fleet.worker()
+    call = await reaches(front, call_id, "ended")
+    assert (call["outcome"], call["reason"]["code"]) == ("blocked", "suppressed")
+    assert await placings(simulated) == 0
+
+
+def test_the_audit_stream_tells(fleet: Fleet, redis_url: str) -> None:
+    ringout(fleet, "pause", "--key", "k1", "--reason", "why")
+    ringout(fleet, "resume", "--key", "k1")
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        rows = [row for _, row in client.xrange("ringout:v1:{ringout}:audit")]
+    shown_ = [(row["action"], row["about"], row["detail"], row["via"]) for row in rows]
+    assert shown_ == [("house.paused", "k1", "why", "cli"), ("house.resumed", "k1", "", "cli")]
+    assert all(row["actor"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--reason", "x" * 201), ("--reason", "a\nb"), ("--key", "a b")]
+)
+def test_wrong_usage(fleet: Fleet, option: str, value: str) -> None:
+    ended = ringout(fleet, "pause", option, value)
+    assert ended.code == 2
+    assert f"ringout: {option}: " in ended.errors[0]
+
+
+async def test_the_stats_and_the_route_show_it(
+    fleet: Fleet, simulated: Simulated, session: aiohttp.ClientSession
+) -> None:
+    rest = fleet.command("rest", RINGOUT_REST_PORT="0")
+    url = rest.line_with("listening on").rsplit(" ", 1)[1]
+    fleet.worker()
+    async with session.put(f"{url}/v1/pause", json={"reason": "drill"}) as answer:
+        assert answer.status == 200
+        assert (await answer.json())["house"]["reason"] == "drill"
+    async with session.get(f"{url}/readyz") as answer:
+        assert answer.status == 200
+
+    async def counted() -> bool:
+        async with session.get(f"{url}/v1/stats") as answer:
+            stats = (await answer.json())["stats"]
+        return bool(stats and stats["paused"] and stats["pausedReason"] == "drill")
+
+    await wait_until(counted, 15)
+    async with session.delete(f"{url}/v1/pause") as answer:
+        assert (await answer.json())["paused"] is False
+    for body in ({"reason": 5}, {"key": "a b"}, {"why": "x"}):
+        async with session.put(f"{url}/v1/pause", json=body) as answer:
+            assert answer.status == 422
+    async with session.delete(f"{url}/v1/pause?key=a&key=b") as answer:
+        assert answer.status == 422

@@ -1,0 +1,147 @@
+"""The pause switch on a real server: the fence obeys it, and its end starts who waited."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from orchestrator.domain import calls
+from orchestrator.domain.budget import Payer
+from orchestrator.domain.calls import Call
+from orchestrator.domain.words import State
+from orchestrator.runtime import now
+from orchestrator.storage import keys, scripts
+from orchestrator.storage.budget import gates
+from orchestrator.storage.connection import WORKER, Commands
+from orchestrator.storage.pauses import Held, Pauses
+from tests.integration.test_lanes import Street
+
+GATES = gates(Payer(), "heavy")
+
+
+@pytest.fixture
+def street(redis: Redis) -> Street:
+    return Street.on(redis)
+
+
+@pytest.fixture
+def pauses(redis: Redis) -> Pauses:
+    return Pauses(Commands(redis, WORKER))
+
+
+async def fence(street: Street, call: Call) -> bool:
+    written = await street.store.change(
+        call.id, lambda known: calls.placing(known, now(), "fence"), obey_gates=GATES
+    )
+    return written.applied
+
+
+@pytest.mark.parametrize(
+    ("paused", "owner", "holds"),
+    [
+        (None, "", True),
+        (None, "k1", True),
+        ("k1", "k1", True),
+        ("k1", "k2", False),
+        ("k1", "", False),
+        ("house", "", False),
+    ],
+)
+async def test_the_fence_obeys_the_pause(
+    street: Street, pauses: Pauses, paused: str | None, owner: str, *, holds: bool
+) -> None:
+    (call,) = await street.accepts(1, owner=owner)
+    await pauses.begin(paused, "drill", "me", now())
+    if not holds:
+        assert await fence(street, call)
+        return
+    with pytest.raises(Held) as held:
+        await fence(street, call)
+    assert (held.value.pause.reason, held.value.pause.by) == ("drill", "me")
+    record = await street.store.record(call.id)
+    assert record is not None
+    assert record.call.state is State.QUEUED
+    assert await pauses.end(paused)
+    assert await fence(street, call)
+
+
+async def test_other_changes_do_not_obey_it(street: Street, pauses: Pauses) -> None:
+    (call,) = await street.accepts(1)
+    await pauses.begin(None, "", "me", now())
+    written = await street.store.change(call.id, lambda known: calls.cancelled(known, now()))
+    assert written.record.call.is_over
+
+
+async def test_the_house_s_pause_comes_first_and_each_ends_by_itself(pauses: Pauses) -> None:
+    await pauses.begin(None, "all", "me", now())
+    await pauses.begin("k1", "one", "me", now())
+    both = await pauses.read()
+    assert [pause and pause.reason for pause in map(both.of, ("k1", "", "k2"))] == ["all"] * 3
+    assert await pauses.end(None)
+    assert not await pauses.end(None)
+    one = await pauses.read()
+    assert [pause and pause.reason for pause in map(one.of, ("k1", ""))] == ["one", None]
+
+
+async def test_the_end_starts_who_waited_in_order(
+    redis: Redis, street: Street, pauses: Pauses
+) -> None:
+    mine = await street.accepts(3, owner="k1")
+    for call in mine:
+        await redis.zadd(keys.QUEUE, {keys.job_id("place", call.id): now() + 60_000})
+        await street.lanes.leave(call.id, call.credential)
+    await pauses.begin("k1", "", "me", now())
+    await pauses.begin(None, "", "me", now())
+    await pauses.end("k1")
+    assert min([await street.due(call) for call in mine]) > now() + 50_000
+    await pauses.end(None)
+    assert max([await street.due(call) for call in mine]) <= now()
+    lane = await redis.zrange(keys.lane("default"), 0, -1)
+    assert [one.decode() for one in lane] == [call.id for call in mine]
+
+
+async def test_the_end_of_a_key_s_pause_is_nothing_to_others(
+    redis: Redis, street: Street, pauses: Pauses
+) -> None:
+    (other,) = await street.accepts(1, owner="k2")
+    await redis.zadd(keys.QUEUE, {keys.job_id("place", other.id): now() + 60_000})
+    await pauses.begin("k1", "", "me", now())
+    await pauses.end("k1")
+    assert await street.due(other) > now() + 50_000
+
+
+async def test_more_calls_than_one_script_starts(
+    redis: Redis, street: Street, pauses: Pauses
+) -> None:
+    many = await street.accepts(1201)
+    later = {keys.job_id("place", call.id): now() + 60_000 for call in many}
+    await redis.zadd(keys.QUEUE, later)
+    await pauses.begin(None, "", "me", now())
+    await pauses.end(None)
+    assert await redis.zcount(keys.QUEUE, now() + 1000, "+inf") == 0
+
+
+async def test_a_job_that_runs_when_the_pause_ends_is_run_again_at_once(
+    redis: Redis, street: Street, pauses: Pauses
+) -> None:
+    (call,) = await street.accepts(1)
+    job = keys.job_id("place", call.id)
+    await redis.set(keys.in_progress(job), "1", px=5_000)
+    await pauses.begin(None, "", "me", now())
+    await pauses.end(None)
+    commands = Commands(redis, WORKER)
+    await commands.run(scripts.RETRY_JOB, [keys.QUEUE, keys.in_progress(job)], job, 60_000)
+    assert await street.due(call) <= now() + 1000
+    await commands.run(scripts.RETRY_JOB, [keys.QUEUE, keys.in_progress(job)], job, 60_000)
+    assert await street.due(call) > now() + 50_000
+
+
+async def test_a_pause_waits_for_what_was_begun_before_it(street: Street, pauses: Pauses) -> None:
+    first, second = await street.accepts(2)
+    assert await fence(street, first)
+    await pauses.begin(None, "", "me", now())
+    assert await pauses.settled(0.05) == 1
+    settling = asyncio.create_task(pauses.settled(10))
+    await street.store.change(first.id, lambda call: calls.released(call, now(), "fence"))
+    assert await settling == 0
+    assert second.state is State.QUEUED

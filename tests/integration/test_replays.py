@@ -1,0 +1,54 @@
+"""A request that is repeated with its key gets its call, whatever has been forbidden since."""
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.access import HOUSE
+from orchestrator.domain.errors import IdempotencyKeyReused, RefusedByPolicy
+from orchestrator.runtime import FrontEnd
+from orchestrator.service.destinations import Destinations
+from orchestrator.service.models import parsed
+from orchestrator.service.whom import Whom
+
+ENDS = {"from": {"phoneNumber": "+16505550100"}, "to": {"phoneNumber": "+16505550123"}}
+NOWHERE = Destinations(frozenset({"GB"}))
+
+
+async def test_a_rule_that_came_later_does_not_hide_the_call(front: FrontEnd) -> None:
+    accepting = front.service.accepting
+    made = await accepting.accept(HOUSE, "~", "~", parsed(ENDS), "key")
+    stricter = replace(accepting, whom=Whom(NOWHERE, accepting.whom.digests))
+
+    again = await stricter.accept(HOUSE, "~", "~", parsed(ENDS), "key")
+
+    assert (again.replayed, again.snapshot.id) == (True, made.snapshot.id)
+    with pytest.raises(RefusedByPolicy):
+        await stricter.accept(HOUSE, "~", "~", parsed(ENDS), "another key")
+    with pytest.raises(RefusedByPolicy):
+        await stricter.accept(HOUSE, "~", "~", parsed(ENDS | {"clientReference": "x"}), "key")
+
+
+async def test_hours_that_have_ended_do_not_hide_the_call(front: FrontEnd) -> None:
+    moment = 1_769_000_400_000  # 2026-01-21, 13:00 in UTC
+    accepting = replace(front.service.accepting, clock=lambda: moment)
+    hours = {"allowedHours": {"from": "12:00", "to": "13:30", "timeZone": "Etc/UTC"}}
+    made = await accepting.accept(HOUSE, "~", "~", parsed(ENDS | hours), "key")
+    later = replace(accepting, clock=lambda: moment + 3_600_000)
+
+    again = await later.accept(HOUSE, "~", "~", parsed(ENDS | hours), "key")
+
+    assert (again.replayed, again.snapshot.id) == (True, made.snapshot.id)
+    with pytest.raises(RefusedByPolicy):
+        await later.accept(HOUSE, "~", "~", parsed(ENDS | hours))
+
+
+async def test_what_is_said_by_default_is_the_same_wish(front: FrontEnd) -> None:
+    accepting = front.service.accepting
+    made = await accepting.accept(HOUSE, "~", "~", parsed(ENDS), "key")
+
+    again = await accepting.accept(HOUSE, "~", "~", parsed(ENDS | {"expiresIn": 60}), "key")
+
+    assert again.snapshot.id == made.snapshot.id
+    with pytest.raises(IdempotencyKeyReused):
+        await accepting.accept(HOUSE, "~", "~", parsed(ENDS | {"expiresIn": 61}), "key")
