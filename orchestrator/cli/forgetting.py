@@ -9,8 +9,9 @@ from orchestrator import settings
 from orchestrator.cli.answers import show
 from orchestrator.cli.calls import AsJson
 from orchestrator.cli.ending import FAILED
+from orchestrator.cli.numbers import e164
 from orchestrator.cli.processes import in_loop
-from orchestrator.cli.suppression import Number, e164
+from orchestrator.cli.suppression import Number
 
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="The most entries.")]
 

@@ -10,10 +10,10 @@ from orchestrator import settings
 from orchestrator.cli.answers import show
 from orchestrator.cli.calls import AsJson
 from orchestrator.cli.ending import FAILED, WRONG, Ended
+from orchestrator.cli.numbers import e164
 from orchestrator.cli.processes import in_loop
 from orchestrator.domain import tokens
 from orchestrator.domain.access import Scope
-from orchestrator.service.destinations import e164
 from orchestrator.settings import rule_checks
 
 _USUAL = (Scope.CREATE, Scope.READ, Scope.CANCEL)
@@ -69,7 +69,7 @@ def create(
         "name": name,
         "scopes": _scopes(scope),
         "expires_in": None if expires_in is None else _seconds("--expires-in", expires_in),
-        "callers": None if not caller else [_e164(one) for one in caller],
+        "callers": None if not caller else [e164(one, "--caller") for one in caller],
         "forwarding_numbers": _ids(forwarding_number),
         "quotas": _quotas(quota),
     }
@@ -126,13 +126,6 @@ def _seconds(option: str, text: str) -> int:
     if not 0 < seconds <= _LONGEST_S:
         raise Ended(f"{option}: should be such as 90d, 12h, or seconds", WRONG)
     return seconds
-
-
-def _e164(number: str) -> str:
-    normal = e164(number)
-    if normal is None:
-        raise Ended("--caller: should be in E.164 form, such as +16505550123", WRONG)
-    return normal
 
 
 def _ids(given: list[str] | None) -> list[str] | None:

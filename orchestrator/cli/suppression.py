@@ -8,10 +8,10 @@ import typer
 from orchestrator import settings
 from orchestrator.cli.answers import show
 from orchestrator.cli.calls import AsJson
-from orchestrator.cli.ending import FAILED, WRONG, Ended
+from orchestrator.cli.ending import FAILED, Ended
+from orchestrator.cli.numbers import e164
 from orchestrator.cli.processes import in_loop
 from orchestrator.domain import phones
-from orchestrator.service import destinations
 
 Number = Annotated[
     str, typer.Argument(metavar="NUMBER", help="In E.164 form, such as +16505550123.")
@@ -53,15 +53,6 @@ def _done(work: str, number: str) -> bool:
     kept = import_module("orchestrator.cli.kept_numbers")
     answer: bool = in_loop(getattr(kept, work)(settings.load(), e164(number)))
     return answer
-
-
-def e164(number: str) -> str:
-    """The number in E.164 form; Ended where it is none."""
-    """The number as it is kept; Ended where it is none."""
-    normal = destinations.e164(number)
-    if normal is None:
-        raise Ended("NUMBER: should be in E.164 form, such as +16505550123", WRONG)
-    return normal
 
 
 def _show(number: str, told: str, answer: dict[str, Any], *, as_json: bool) -> None:

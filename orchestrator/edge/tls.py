@@ -46,7 +46,7 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
         raise ConfigurationError(f"{CERTIFICATE}: {certificate}: not a PEM certificate") from None
     # Without a password OpenSSL would ask for one on the terminal.
     try:
-        context.load_cert_chain(certificate, key, password="")  # nosec B106
+        context.load_cert_chain(certificate, key, password="")  # it has none  # nosec B106
     except ssl.SSLError as error:
         is_other = error.reason == "KEY_VALUES_MISMATCH"
         what = "not the key of the certificate" if is_other else "not a PEM key without a password"
