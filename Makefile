@@ -55,8 +55,8 @@ bench: $(DEV_STAMP) ## Measure and print the table
 	@$(RUN) $(BIN)/python -m tests.bench
 
 .PHONY: fuzz
-fuzz: $(DEV_STAMP) ## Send 10,000 generated requests to a running REST process
-	@$(RUN) TESTS_FUZZ_CASES=10000 $(BIN)/python -m pytest -s --timeout 3600 \
+fuzz: $(DEV_STAMP) ## Send 20,000 generated requests to a running REST process
+	@$(RUN) TESTS_FUZZ_CASES=20000 $(BIN)/python -m pytest -s --timeout 3600 \
 		tests/contract/rest/test_schemathesis.py
 
 .PHONY: conformance

@@ -1,5 +1,6 @@
 """What Redis lets a dashboard do: every read that is promised, and nothing else."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from tests.harness.leaks import glob
 from tests.harness.processes import ROOT
 from tests.harness.redis import RedisServer
 from tests.house import acl
+
+MAY_NOT = r"(?i)permission|can.t access at least one of the keys"
+"""Redis 7.0 and Valkey say it in other words, of a command and of a script."""
 
 EVERYBODYS = {"auth", "hello", "quit", "reset"}
 """Redis lets anyone run these: they come before a login, or undo it."""
@@ -284,7 +288,7 @@ def test_the_processes_take_nothing_from_the_audit_stream(
         (redis.exceptions.NoPermissionError, redis.exceptions.ResponseError)
     ) as told:
         app.execute_command(*command)  # type: ignore[no-untyped-call]
-    assert "permission" in str(told.value).lower()
+    assert re.search(MAY_NOT, str(told.value))
     assert root.xlen(AUDIT) == 3
 
 
@@ -292,6 +296,6 @@ def test_a_script_that_names_the_audit_stream_takes_nothing_from_it(
     app: redis.Redis, root: redis.Redis
 ) -> None:
     digest = app.script_load("return redis.call('DEL', KEYS[1])")
-    with pytest.raises(redis.exceptions.ResponseError, match=r"(?i)permission"):
+    with pytest.raises(redis.exceptions.ResponseError, match=MAY_NOT):
         app.execute_command("EVALSHA", digest, 1, AUDIT)  # type: ignore[no-untyped-call]
     assert root.xlen(AUDIT) == 3
