@@ -83,7 +83,8 @@ async def test_hours_that_do_not_come_in_time_are_refused(rest: Rest) -> None:
     assert await rest.front.backend.commands.redis.dbsize() == 0
 
 
-@pytest.mark.parametrize("allowed", [hours(-1, 5), hours(2, 10)])
-async def test_hours_that_come_in_time_are_accepted(rest: Rest, allowed: dict[str, str]) -> None:
+@pytest.mark.parametrize("minutes", [(-1, 5), (2, 10)])
+async def test_hours_that_come_in_time_are_accepted(rest: Rest, minutes: tuple[int, int]) -> None:
+    allowed = hours(*minutes)
     answer = await rest.place({**BODY, "allowedHours": allowed, "expiresIn": 600})
     assert (answer.status, answer.json["state"]) == (202, "queued")
