@@ -213,7 +213,7 @@ async def test_one_call_is_told_to_an_url(rest: Process, fleet: Fleet, receiver:
     assert (code, errors) == (0, [])
     assert "callbackUrl" not in lines[0]
     call_id = json.loads(lines[0])["id"]
-    await wait_until(lambda: "call.ended" in receiver.types(call_id))
+    await wait_until(lambda: "call.ended" in receiver.types(call_id), 45)
     assert receiver.got[0].verified(secret)["data"]["id"] == call_id
 
 

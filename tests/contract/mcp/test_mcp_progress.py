@@ -65,7 +65,7 @@ async def _end(front: FrontEnd, call_id: str) -> None:
 async def test_every_change_is_told_until_the_call_has_ended(
     simulated: Simulated, fleet: Fleet, connect: Connect
 ) -> None:
-    await simulated.tune(leg1_ring=1.0, leg2_ring=1.0, talk=1.0)
+    await simulated.tune(leg1_ring=6.0, leg2_ring=6.0, talk=6.0)
     url = address(fleet.command("mcp", RINGOUT_MCP_PORT="0"))
     client = await connect(url)
     fleet.worker()
