@@ -15,7 +15,8 @@ _E164_RUN = re.compile(r"(?:\+|%2[Bb])([1-9][0-9]{6,14})(?![0-9])")
 HIDDEN = "+********"
 """Stands for a number that is forgotten."""
 
-_BETWEEN = r"[ \-.()/]{0,3}"
+_BETWEEN = r"(?:[ \-.()/+\u00a0]|%2[089BbDdEeFf]|%[Cc]2%[Aa]0){0,4}"
+_BEFORE = r"(?:(?<![0-9])|(?<=%2[089]))"
 
 _SHOWN_HEAD = 3
 _SHOWN_TAIL = 4
@@ -60,7 +61,7 @@ def scrubbed_e164(text: str) -> str:
 def spellings(number: str) -> re.Pattern[str]:
     """Finds a number in E.164 form however it is written: with or without +, percent-encoded,
     punctuated; not inside a longer run of digits."""
-    return re.compile(rf"(?<![0-9]){_BETWEEN.join(number.lstrip('+'))}(?![0-9])")
+    return re.compile(rf"{_BEFORE}{_BETWEEN.join(number.lstrip('+'))}(?![0-9])")
 
 
 def forgotten(text: str, number: str) -> str:

@@ -20,12 +20,21 @@ _SETTLES_S = 5.0
 """A request that was begun before the pause has reached RingCentral by then, or never will: the
 right to send it is fresh for three seconds only."""
 
+
+def _no_phone(key: str) -> str:
+    """What is paused is told in the audit stream, which holds no number."""
+    if key.isdecimal():
+        raise ValueError("must be the id of a key, as `ringout keys list` shows it")
+    return key
+
+
 KeyId = Annotated[
     StrictStr,
     Field(
         pattern=r"^[A-Za-z0-9_.~-]{1,128}$",
         description="The id of a key (the owner of calls); all calls where it is left out.",
     ),
+    AfterValidator(_no_phone),
 ]
 PauseReason = Annotated[
     Printable,

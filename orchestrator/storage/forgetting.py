@@ -17,7 +17,8 @@ from orchestrator.storage.records import Record, as_json, from_json, record_item
 
 _CHUNK = 200
 _PAGE = 500
-_CLOCKS_MS = 1_000
+_CLOCKS_MS = 300_000
+"""By how much a process's clock, which says when calls were accepted, may be ahead of Redis's."""
 _KINDS = ("callee", "caller")
 
 

@@ -27,6 +27,7 @@ from orchestrator.storage.search import Search
 
 NUMBER, OTHER = "+16505550123", "+16505550100"
 ACTOR = Actor("", "tester", "cli")
+now_of_redis = now
 
 
 class House:
@@ -216,6 +217,17 @@ async def test_the_search_finds_a_number_in_every_type_and_spelling(house: House
         assert digits not in json.dumps(told)
     finally:
         await redis.flushall()
+
+
+async def test_events_of_a_process_whose_clock_is_ahead_go_as_well(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.integration.test_forget.now", lambda: now_of_redis() + 20_000)
+    call_id = await house.accept("ahead")
+    await house.end(call_id)
+
+    assert (await house.forget()).events == 2
+    assert await house.redis.xlen(keys.EVENTS) == 0
 
 
 async def test_the_audit_stream_tells_of_it_without_the_number(house: House) -> None:

@@ -75,3 +75,26 @@ def test_a_scrubbed_text_holds_no_number(number: str, before: str, after: str) -
 def test_times_and_ids_stay_readable_in_logs() -> None:
     line = "call_01a20c7cb53073fb 2026-11-24T07:37:09 took 1234567890 for %2B16505550123"
     assert phones.scrubbed_e164(line) == line.replace("%2B16505550123", "+16*****0123")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "16505550123",
+        "?to=%2B16505550123",
+        "?q=%2016505550123",
+        "?to=%2B1%20650%20555%200123",
+        "?to=+1+650+555+0123",
+        "?to=%2B1%28650%29555-0123",
+        "+1\N{NO-BREAK SPACE}650\N{NO-BREAK SPACE}555 0123",
+        "tel:+1-650-555-0123",
+    ],
+)
+def test_a_number_is_found_however_it_is_written(text: str) -> None:
+    assert phones.spellings("+16505550123").search(text)
+    assert "0123" not in phones.forgotten(text, "+16505550123")
+
+
+@pytest.mark.parametrize("text", ["116505550123", "165055501234", "1650555%30123", "16505550124"])
+def test_another_number_is_not_taken_for_it(text: str) -> None:
+    assert not phones.spellings("+16505550123").search(text)
