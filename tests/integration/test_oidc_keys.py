@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -25,18 +24,6 @@ from tests.harness.provider import (
 from tests.harness.waiting import wait_until
 
 DAY_S = 86_400
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
-
-
-@pytest.fixture
-async def issuer(provider: IdentityProvider, watch: Watch) -> AsyncIterator[OidcIssuer]:
-    asked = OidcIssuer.of(provider.issuer, AUDIENCE, "", watch)
-    yield asked
-    await asked.close()
 
 
 async def test_keys_are_asked_for_once(provider: IdentityProvider, issuer: OidcIssuer) -> None:

@@ -5,11 +5,17 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain.access import HOUSE
-from orchestrator.domain.errors import IdempotencyKeyReused, RefusedByPolicy
+from orchestrator.domain.errors import (
+    IdempotencyKeyReused,
+    InvalidRequest,
+    RefusedByPolicy,
+    UpstreamRefused,
+)
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.destinations import Destinations
 from orchestrator.service.models import parsed
 from orchestrator.service.whom import Whom
+from orchestrator.storage.credentials import CredentialBook, CredentialStore
 
 ENDS = {"from": {"phoneNumber": "+16505550100"}, "to": {"phoneNumber": "+16505550123"}}
 NOWHERE = Destinations(frozenset({"GB"}))
@@ -27,6 +33,26 @@ async def test_a_rule_that_came_later_does_not_hide_the_call(front: FrontEnd) ->
         await stricter.accept(HOUSE, "~", "~", parsed(ENDS), "another key")
     with pytest.raises(RefusedByPolicy):
         await stricter.accept(HOUSE, "~", "~", parsed(ENDS | {"clientReference": "x"}), "key")
+
+
+async def test_a_setting_or_a_credential_that_is_gone_does_not_hide_the_call(
+    front: FrontEnd,
+) -> None:
+    targets = replace(front.service.accepting.options, callbacks="any")
+    accepting = replace(front.service.accepting, options=targets)
+    wish = parsed(ENDS | {"callbackUrl": "http://127.0.0.1:9/hook"})
+    made = await accepting.accept(HOUSE, "~", "~", wish, "key")
+    without = replace(accepting, options=replace(targets, callbacks=None))
+    nobody = CredentialBook((), CredentialStore(front.backend.commands, None))
+    orphan = replace(accepting, payers=nobody)
+
+    for later in (without, orphan):
+        again = await later.accept(HOUSE, "~", "~", wish, "key")
+        assert (again.replayed, again.snapshot.id) == (True, made.snapshot.id)
+    with pytest.raises(InvalidRequest):
+        await without.accept(HOUSE, "~", "~", wish, "another key")
+    with pytest.raises(UpstreamRefused):
+        await orphan.accept(HOUSE, "~", "~", wish, "another key")
 
 
 async def test_hours_that_have_ended_do_not_hide_the_call(front: FrontEnd) -> None:

@@ -23,9 +23,8 @@ from orchestrator.storage.connection import FRONT_END
 from orchestrator.storage.keys import NUMBERS_KEY
 from tests.contract.mcp.access_kit import Enter, House, new_key
 from tests.contract.mcp.confirmation_kit import STATE_KEY, Poster
-from tests.harness import leaks
 from tests.harness.processes import Fleet, Process
-from tests.harness.redis import RedisServer
+from tests.harness.redis import RedisServer, emptied, serving
 
 NOWHERE = "http://127.0.0.1:9"
 ENVIRONMENT = {
@@ -73,19 +72,15 @@ def refusal_of(result: CallToolResult) -> str:
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """The server of the processes that a session's tests share: no test makes a key in it, since a
     process that has seen one is never open again."""
-    server = RedisServer(tmp_path_factory.mktemp("shared-redis"))
-    server.start()
-    yield server
-    server.kill()
+    with serving(tmp_path_factory.mktemp("shared-redis")) as server:
+        yield server
 
 
 @pytest.fixture
 def shared_url(shared_redis: RedisServer) -> Iterator[str]:
     """Its database, empty; after the test, every key in it must be as the key book says."""
-    with redis.Redis.from_url(shared_redis.url) as client:
-        client.flushall()
-        yield shared_redis.url
-        leaks.check(client)
+    with emptied(shared_redis) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
