@@ -133,6 +133,7 @@ async def backend(settings: Settings, patience: Patience) -> AsyncIterator[Backe
         blocking = connect(settings.redis_url, _BLOCKING, settings.sentinels)
         stack.push_async_callback(disconnect, blocking)
         commands = Commands(redis, patience)
+        stack.push_async_callback(commands.settled)
         options = StoreOptions(
             retention=settings.retention,
             live=settings.longest_call + settings.retention,

@@ -53,6 +53,14 @@ def redis_url(redis_server: RedisServer) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The server of the processes that a session's tests share: no test makes a key in it, since a
+    process that has seen one is never open again."""
+    with serving(tmp_path_factory.mktemp("shared-redis")) as server:
+        yield server
+
+
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A server for this test alone, to be killed and frozen."""

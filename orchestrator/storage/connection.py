@@ -155,6 +155,15 @@ class Commands:
                 await self.execute("SCRIPT", "LOAD", known.text)
             return await self.execute("EVALSHA", *command)
 
+    async def settled(self) -> None:
+        """Returns once nothing is on its way any more; what still is when the patience has ended is
+        given up. A connection that is made later would outlive its pool."""
+        if self._flush is not None:
+            _, late = await asyncio.wait((self._flush,), timeout=self._deadline)
+            if late:
+                self._flush.cancel()
+                await asyncio.wait(late)
+
     async def _send_waiting(self) -> None:
         while self._waiting:
             batch = [

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
+from tests.harness.raw import dropped
+
 
 class Proxy:
     """Forwards to one address.
@@ -22,6 +24,7 @@ class Proxy:
         self.held = asyncio.Event()
         self.url = ""
         self._gates: list[asyncio.Event] = []
+        self._is_closed = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -44,6 +47,9 @@ class Proxy:
         with suppress(OSError):
             there, back = await asyncio.open_connection(self._host, self._port)
             self._writers |= {writer, back}
+            if self._is_closed:
+                await self._drop()
+                return
             gate = asyncio.Event()
             gate.set()
             self._gates.append(gate)
@@ -76,12 +82,17 @@ class Proxy:
         writer.close()
 
     async def close(self) -> None:
-        """Drops every connection."""
+        """Drops every connection, and those that are only being made."""
+        self._is_closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for writer in self._writers:
-            writer.close()
+        await self._drop()
+
+    async def _drop(self) -> None:
+        writers, self._writers = self._writers, set()
+        for writer in writers:
+            await dropped(writer)
 
 
 @asynccontextmanager

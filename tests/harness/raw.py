@@ -33,9 +33,14 @@ async def connected(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, async
     try:
         yield reader, writer
     finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+        await dropped(writer)
+
+
+async def dropped(writer: asyncio.StreamWriter) -> None:
+    """Ends a connection at once, whatever still waits to be sent on it."""
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 async def answered(reader: asyncio.StreamReader) -> Reply:

@@ -1,5 +1,6 @@
 """The way to Redis: Sentinel, a full server, a password."""
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -97,4 +98,24 @@ async def test_a_unix_socket_will_do(socket_path: Path) -> None:
     await wait_until(socket_path.exists)
     client = connect(f"unix://{socket_path}", WORKER)
     assert await Commands(client, WORKER).execute("PING")
+    await disconnect(client)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_nothing_is_on_its_way_once_settled(own_redis: RedisServer, *, answers: bool) -> None:
+    client = connect(own_redis.url, FRONT_END)
+    commands = Commands(client, replace(FRONT_END, deadline=5 if answers else 0.05))
+    own_redis.freeze()
+    asked = asyncio.create_task(commands.execute("PING"))
+    await wait_until(lambda: len(asyncio.all_tasks()) == 3)
+    asked.cancel()
+
+    settling = asyncio.create_task(commands.settled())
+    await asyncio.wait((asked,))
+    if answers:
+        own_redis.thaw()
+    await settling
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    own_redis.thaw()
     await disconnect(client)

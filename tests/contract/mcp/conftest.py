@@ -24,7 +24,7 @@ from orchestrator.storage.keys import NUMBERS_KEY
 from tests.contract.mcp.access_kit import Enter, House, new_key
 from tests.contract.mcp.confirmation_kit import STATE_KEY, Poster
 from tests.harness.processes import Fleet, Process
-from tests.harness.redis import RedisServer, emptied, serving
+from tests.harness.redis import RedisServer, emptied
 
 NOWHERE = "http://127.0.0.1:9"
 ENVIRONMENT = {
@@ -66,14 +66,6 @@ def refusal_of(result: CallToolResult) -> str:
     assert result.is_error
     assert result.structured_content is None
     return text_of(result)
-
-
-@pytest.fixture(scope="session")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """The server of the processes that a session's tests share: no test makes a key in it, since a
-    process that has seen one is never open again."""
-    with serving(tmp_path_factory.mktemp("shared-redis")) as server:
-        yield server
 
 
 @pytest.fixture

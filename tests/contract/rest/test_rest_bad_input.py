@@ -9,6 +9,7 @@ import pytest
 from orchestrator.rest import bodies
 from tests.contract.rest.conftest import BODY, PATHS, Rest
 from tests.contract.rest.documented import Answer
+from tests.harness.raw import connected
 from tests.harness.waiting import wait_until
 
 SECRET = "s3cr3t-value"
@@ -247,14 +248,11 @@ async def test_a_body_above_64_kib_is_413(rest: Rest, *, chunked: bool) -> None:
 
 
 async def _raw(rest: Rest, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    host, port = rest.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(request)
-    async with asyncio.timeout(5):
+    async with connected(rest.url) as (reader, writer), asyncio.timeout(5):
+        writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.split(": ", 1) for line in head[1:] if line)
         body = await reader.readexactly(int(headers.get("Content-Length", 0)))
-    writer.close()
     return int(head[0].split()[1]), headers, body
 
 
@@ -310,11 +308,10 @@ async def test_a_body_that_does_not_come_is_408(
 
 
 async def test_a_client_that_goes_away_is_no_error_of_ours(rest: Rest) -> None:
-    host, port = rest.url.removeprefix("http://").split(":")
-    _, writer = await asyncio.open_connection(host, int(port))
-    writer.write(_half_a_body())
-    await writer.drain()
-    writer.close()
+    async with connected(rest.url) as (_, writer):
+        writer.write(_half_a_body())
+        await writer.drain()
+        writer.close()
 
     async def is_counted() -> bool:
         text = (await rest.ask("GET", "/metrics")).raw.decode()

@@ -246,11 +246,11 @@ async def _get(session: aiohttp.ClientSession, url: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def process(redis_server: RedisServer) -> Iterator[tuple[Process, str]]:
+def process(shared_redis: RedisServer) -> Iterator[tuple[Process, str]]:
     """`ringout rest` in a process of its own, and its address."""
     fleet = Fleet(
         {
-            "REDIS_URL": redis_server.url,
+            "REDIS_URL": shared_redis.url,
             "RINGCENTRAL_API_KEY": "a-key",
             "RINGOUT_REST_PORT": "0",
         }

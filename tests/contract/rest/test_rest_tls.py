@@ -27,12 +27,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def over_tls(authority: Authority, redis_server: RedisServer) -> Iterator[Fleet]:
+def over_tls(authority: Authority, shared_redis: RedisServer) -> Iterator[Fleet]:
     """Processes that serve TLS."""
     certificate, key = authority.issued("served")
     fleet = Fleet(
         {
-            "REDIS_URL": redis_server.url,
+            "REDIS_URL": shared_redis.url,
             "RINGCENTRAL_API_KEY": "a-key",
             "RINGOUT_REST_PORT": "0",
             "RINGOUT_MCP_PORT": "0",
@@ -75,6 +75,7 @@ async def test_rest_is_served_over_tls(
     assert call["uri"].startswith(rest_url)
     plain = {"Origin": rest_url.replace("https", "http")}
     async with session.get(rest_url + "/v1/calls", ssl=trust, headers=plain) as answer:
+        await answer.read()
         assert answer.status == 403
 
 
@@ -86,6 +87,7 @@ async def test_mcp_is_served_over_tls(
     headers = {**MCP_HEADERS, "Origin": mcp_url.removesuffix("/mcp")}
 
     async with session.post(mcp_url, json=MCP_CALL, ssl=trust, headers=headers) as answer:
+        await answer.read()
         assert answer.status == 200
         assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
 
@@ -128,6 +130,7 @@ async def test_a_client_that_does_not_speak_tls_is_no_error_of_ours(
         plain.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
 
         async with session.get(f"{rest_url}/livez", ssl=_trusting(authority)) as answer:
+            await answer.read()
             assert answer.status == 200
 
 
