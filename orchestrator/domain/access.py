@@ -25,6 +25,10 @@ HOUSE_OWNER = ""
 """Owns what was made while no key was needed."""
 
 
+OIDC_OWNER = "oidc_"
+"""Begins the owner that stands for somebody whom the identity provider names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """At most `most` in any `seconds`."""

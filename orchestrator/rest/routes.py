@@ -38,6 +38,7 @@ from orchestrator.rest.webhooks import WebhookRoutes
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.logins import Logins
 from orchestrator.service.pausing import Pausing
+from orchestrator.storage.api_keys import ApiKeys
 from orchestrator.storage.events import EventLog
 from orchestrator.storage.evidence import EvidenceBook
 from orchestrator.storage.following import Follower
@@ -103,8 +104,9 @@ def _notifications(parts: FrontEnd) -> list[web.AbstractRouteDef]:
 
 
 def _pausing(parts: FrontEnd) -> list[web.AbstractRouteDef]:
-    pauses = Pauses(parts.backend.commands)
-    return PauseRoutes(Pausing(pauses, parts.webhooks.audit, parts.service.clock)).table()
+    commands, clock = parts.backend.commands, parts.service.clock
+    pausing = Pausing(Pauses(commands), ApiKeys(commands, clock), parts.webhooks.audit, clock)
+    return PauseRoutes(pausing).table()
 
 
 def _access(parts: FrontEnd) -> list[web.AbstractRouteDef]:

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
 
 from orchestrator.domain import phones
+from orchestrator.domain.access import OIDC_OWNER
 from orchestrator.domain.clock import Clock
+from orchestrator.domain.errors import FieldError, InvalidRequest
 from orchestrator.service.models import Printable
+from orchestrator.storage.api_keys import ApiKeys
 from orchestrator.storage.audit import PAUSED, RESUMED, Actor, Audit
 from orchestrator.storage.pauses import Pause, Pauses
 
@@ -92,6 +95,7 @@ class Pausing:
     """Every method raises StorageUnavailable when Redis does not answer in time."""
 
     pauses: Pauses
+    api_keys: ApiKeys
     audit: Audit
     clock: Clock
 
@@ -108,10 +112,17 @@ class Pausing:
 
     async def pause(self, actor: Actor, wish: PauseRequest) -> int:
         """From its return on no request leaves that places one of the calls; how many that were
-        begun before it have not been settled."""
+        begun before it have not been settled. InvalidRequest for a key that there is not: who
+        mistyped it must not believe that its calls stand still."""
+        if wish.key is not None and not await self._is_somebody(wish.key):
+            detail = "names no key: `ringout keys list` shows those that there are"
+            raise InvalidRequest((FieldError("key", detail),))
         await self.audit.note(PAUSED, actor, wish.key or HOUSE, wish.reason)
         await self.pauses.begin(wish.key, wish.reason, actor.name, self.clock())
         return await self.pauses.settled(_SETTLES_S)
+
+    async def _is_somebody(self, owner: str) -> bool:
+        return owner.startswith(OIDC_OWNER) or await self.api_keys.read(owner) is not None
 
     async def resume(self, actor: Actor, key: str | None) -> bool:
         """Whether it was paused; the calls that waited are placed now."""

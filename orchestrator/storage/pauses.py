@@ -81,19 +81,22 @@ class Pauses:
         """Whether there was a pause to end; the calls that waited for it are started, in order."""
         ended = False
         for state in (State.QUEUED, State.PLACING):
-            begin = "-inf"
+            begin, most = "-inf", _BATCH
             while begin:
-                was_paused, begin = await self._resumed(key, state, begin)
+                was_paused, last = await self._resumed(key, state, begin, most)
                 ended = ended or was_paused
+                begin, most = last, 2 * most if last == begin else _BATCH
         return ended
 
-    async def _resumed(self, key: str | None, state: State, begin: str) -> tuple[bool, str]:
+    async def _resumed(
+        self, key: str | None, state: State, begin: str, most: int
+    ) -> tuple[bool, str]:
         answer = await self._commands.run(
             scripts.RESUME,
             [keys.PAUSED, keys.state(state), keys.QUEUE],
             _field(key),
             begin,
-            _BATCH,
+            most,
             keys.call(""),
             keys.lane(""),
             *place_jobs(),

@@ -16,6 +16,7 @@ from orchestrator.domain.calls import Change
 from orchestrator.domain.hours import AllowedHours
 from orchestrator.runtime import FrontEnd, now
 from orchestrator.service.pausing import PauseRequest, Pausing
+from orchestrator.storage.api_keys import ApiKeys
 from orchestrator.storage.audit import Actor, Audit
 from orchestrator.storage.pauses import Pauses
 from tests.e2e.credentials_kit import ringout
@@ -25,6 +26,7 @@ from tests.harness.simulated import Simulated
 from tests.harness.waiting import wait_until
 
 CALLEE = "+16505550123"
+SOMEBODY = "oidc_0123456789abcdef01234567"
 
 
 async def switch(fleet: Fleet, *arguments: str) -> Any:
@@ -108,7 +110,7 @@ async def test_another_key_does_not_keep_the_house_waiting(
     fleet: Fleet, simulated: Simulated, front: FrontEnd
 ) -> None:
     fleet.worker()
-    assert (await switch(fleet, "pause", "--key", "k1")).document["keys"][0]["key"] == "k1"
+    assert (await switch(fleet, "pause", "--key", SOMEBODY)).document["keys"][0]["key"] == SOMEBODY
     call_id = await accept(front, CALLEE)
     await reaches(front, call_id, "ringing", "connected", "ended")
     assert await placings(simulated) == 1
@@ -161,7 +163,7 @@ async def test_no_request_places_a_call_between_the_pause_and_its_end(
 async def paused(front: FrontEnd) -> AsyncIterator[None]:
     """The house is paused in the block."""
     commands = front.backend.commands
-    pausing = Pausing(Pauses(commands), Audit(commands, now), now)
+    pausing = Pausing(Pauses(commands), ApiKeys(commands, now), Audit(commands, now), now)
     me = Actor("", "test", "cli")
     assert await pausing.pause(me, PauseRequest()) == 0
     yield
@@ -220,17 +222,22 @@ async def test_a_number_suppressed_after_acceptance_is_not_rung(
 
 
 def test_the_audit_stream_tells(fleet: Fleet, redis_url: str) -> None:
-    ringout(fleet, "pause", "--key", "k1", "--reason", "why")
-    ringout(fleet, "resume", "--key", "k1")
+    key = ringout(fleet, "keys", "create", "--json").document["id"]
+    ringout(fleet, "pause", "--key", key, "--reason", "why")
+    ringout(fleet, "resume", "--key", key)
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        rows = [row for _, row in client.xrange("ringout:v1:{ringout}:audit")]
+        rows = [row for _, row in client.xrange("ringout:v1:{ringout}:audit")][1:]
     shown_ = [(row["action"], row["about"], row["detail"], row["via"]) for row in rows]
-    assert shown_ == [("house.paused", "k1", "why", "cli"), ("house.resumed", "k1", "", "cli")]
+    assert shown_ == [
+        ("house.paused", key, "why", "cli"),
+        ("house.resumed", key, "", "cli"),
+    ]
     assert all(row["actor"] for row in rows)
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--reason", "x" * 201), ("--reason", "a\nb"), ("--key", "a b")]
+    ("option", "value"),
+    [("--reason", "x" * 201), ("--reason", "a\nb"), ("--key", "a b"), ("--key", "mistyped")],
 )
 def test_wrong_usage(fleet: Fleet, option: str, value: str) -> None:
     ended = ringout(fleet, "pause", option, value)

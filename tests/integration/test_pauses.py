@@ -110,10 +110,13 @@ async def test_the_end_of_a_key_s_pause_is_nothing_to_others(
     assert await street.due(other) > now() + 50_000
 
 
+@pytest.mark.parametrize("moments", [1201, 2, 1])
 async def test_more_calls_than_one_script_starts(
-    redis: Redis, street: Street, pauses: Pauses
+    redis: Redis, street: Street, pauses: Pauses, moments: int
 ) -> None:
     many = await street.accepts(1201)
+    accepted = {call.id: now() - number % moments for number, call in enumerate(many)}
+    await redis.zadd(keys.state(State.QUEUED), accepted)
     later = {keys.job_id("place", call.id): now() + 60_000 for call in many}
     await redis.zadd(keys.QUEUE, later)
     await pauses.begin(None, "", "me", now())

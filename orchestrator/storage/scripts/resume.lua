@@ -4,7 +4,8 @@
 -- ARGV  1 field of the pause  2 first score, '-inf' for all  3 most  4 prefix of call keys
 --       5 prefix of lanes  6 prefix of place job ids  7 arq's prefix of in-progress keys
 --       8 wake channel (all keys have the same hash tag, so the same slot)
--- Answers {1 where there was such a pause, score from which to go on, '' where there are no more}
+-- Answers {1 where there was such a pause, score from which to go on, '' where there are no more}.
+-- The score is the last that was seen: where all had the same, more have to be asked for.
 local ended = redis.call('HDEL', KEYS[1], ARGV[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -34,6 +35,5 @@ for index = 1, #found, 2 do
   end
 end
 if #found > 0 then redis.call('PUBLISH', ARGV[8], 'job') end
-local last = found[#found]
 if #found < 2 * ARGV[3] then return {ended, ''} end
-return {ended, last == ARGV[2] and '(' .. last or last}
+return {ended, found[#found]}

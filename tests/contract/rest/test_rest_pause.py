@@ -11,6 +11,7 @@ from tests.harness.api_keys import bearer, made
 from tests.harness.waiting import wait_until
 
 PATH = "/v1/pause"
+SOMEBODY = "oidc_0123456789abcdef01234567"
 
 
 def hours(begin: int, end: int) -> dict[str, str]:
@@ -25,15 +26,15 @@ async def test_pauses_are_shown_as_they_begin_and_end(rest: Rest) -> None:
     assert (await rest.ask("GET", PATH)).json == nothing
     whole = await rest.ask("PUT", PATH, json={"reason": "call +16505550199"})
     assert whole.json["house"]["reason"] == "call +16*****0199"
-    both = await rest.ask("PUT", PATH, json={"key": "k1"})
-    assert ([one["key"] for one in both.json["keys"]], both.json["paused"]) == (["k1"], True)
+    both = await rest.ask("PUT", PATH, json={"key": SOMEBODY})
+    assert ([one["key"] for one in both.json["keys"]], both.json["paused"]) == ([SOMEBODY], True)
     assert (await rest.ask("GET", PATH)).json == both.json
     assert (await rest.ask("GET", "/readyz")).status == 200
     assert (await rest.placed()).startswith("call_")
     left = await rest.ask("DELETE", PATH)
     assert (left.json["paused"], len(left.json["keys"])) == (False, 1)
-    assert (await rest.ask("DELETE", f"{PATH}?key=k1")).json == nothing
-    assert (await rest.ask("DELETE", f"{PATH}?key=k1")).json == nothing
+    assert (await rest.ask("DELETE", f"{PATH}?key={SOMEBODY}")).json == nothing
+    assert (await rest.ask("DELETE", f"{PATH}?key={SOMEBODY}")).json == nothing
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ async def test_pauses_are_shown_as_they_begin_and_end(rest: Rest) -> None:
         ({"key": "a b"}, "key"),
         ({"key": ""}, "key"),
         ({"key": "16505550123"}, "key"),
+        ({"key": "mistyped"}, "key"),
         ({"why": "x"}, "why"),
         ([], "body"),
     ],
