@@ -21,6 +21,7 @@ from orchestrator.service.models import (
     RingOutRequest,
     field_errors,
 )
+from orchestrator.service.wishes import Wish
 
 _MOST_SHOWN = 8
 _LONGEST_PATH = 80
@@ -57,6 +58,10 @@ class MakeArguments(_Arguments):
         description="Names this wish, so that repeating it cannot ring anybody twice: the same "
         "key with the same arguments is the same call, for 24 hours.",
     )
+
+    def wish(self) -> Wish:
+        """What is asked for."""
+        return Wish(self.body, self.account_id, self.extension_id, self.idempotency_key, via="mcp")
 
 
 class CallArguments(_Arguments):

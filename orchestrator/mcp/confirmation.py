@@ -82,11 +82,7 @@ class Confirmation:
 
     async def _is_made(self, asker: Principal, wanted: MakeArguments) -> bool:
         """Whether the client's own key has made this call already, so that nobody is rung."""
-        where = (wanted.account_id, wanted.extension_id)
-        found = await self.service.accepting.rehearse(
-            asker, *where, wanted.body, wanted.idempotency_key, via="mcp"
-        )
-        return found.replayed
+        return (await self.service.accepting.rehearse(asker, wanted.wish())).replayed
 
 
 def _can_ask(context: Context[Any]) -> bool:

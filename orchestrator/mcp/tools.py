@@ -93,15 +93,7 @@ class CallTools:
 
     async def make(self, asker: Principal, wanted: MakeArguments) -> Snapshot:
         """Accepts the call."""
-        accepted = await self.service.accept(
-            asker,
-            wanted.account_id,
-            wanted.extension_id,
-            wanted.body,
-            wanted.idempotency_key,
-            via="mcp",
-        )
-        return accepted.snapshot
+        return (await self.service.accept(asker, wanted.wish())).snapshot
 
     async def status(self, asker: Principal, wanted: CallArguments) -> Snapshot:
         """Reads the call."""

@@ -27,6 +27,7 @@ from orchestrator.rest.waits import Waits
 from orchestrator.service.accepting import OUR_PREFIX, Accepted
 from orchestrator.service.calls import CallService, Glance
 from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from orchestrator.storage.records import Snapshot
 
 _UNANSWERED = (State.QUEUED, State.PLACING, State.UNCONFIRMED)
@@ -48,8 +49,8 @@ class CallRoutes:
         account, extension = self.spelling.owner(request)
         preferences = asked.preferences(request.headers)
         key = asked.idempotency_key(request.headers)
-        wish = parsed(await json_body(request))
-        accepted = await self.service.accept(asker_of(request), account, extension, wish, key)
+        wish = Wish(parsed(await json_body(request)), account, extension, key)
+        accepted = await self.service.accept(asker_of(request), wish)
         if accepted.is_dry:
             return json_answer(accepted.snapshot.document, rate_limits(accepted.figures))
         call = accepted.snapshot

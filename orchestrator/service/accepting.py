@@ -3,9 +3,6 @@
 Nothing here waits for RingCentral. What a rule refuses leaves no trace but its refusal.
 """
 
-import hashlib
-import hmac
-import json
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,11 +23,10 @@ from orchestrator.domain.errors import (
 from orchestrator.domain.velocity import Figure
 from orchestrator.service import hours
 from orchestrator.service.how_often import HowOften
-from orchestrator.service.models import RingOutRequest
 from orchestrator.service.rehearsal import VALIDATE_ONLY, rehearsed
 from orchestrator.service.whom import Whom
+from orchestrator.service.wishes import Wish
 from orchestrator.storage.admission import Accepted as Written
-from orchestrator.storage.admission import Idempotency
 from orchestrator.storage.calls import CallStore, asked
 from orchestrator.storage.records import Snapshot
 
@@ -97,65 +93,39 @@ class Accepting:
     options: ServiceOptions
     often: HowOften = _NO_QUOTAS
 
-    async def accept(
-        self,
-        asker: Principal,
-        account: str,
-        extension: str,
-        request: RingOutRequest,
-        idempotency_key: str | None = None,
-        via: str = "rest",
-    ) -> Accepted:
-        """Writes a call down and wakes a worker, or says what would happen; `via` is the front
-        end that was asked."""
-        if request.validate_only and idempotency_key is not None:
+    async def accept(self, asker: Principal, wish: Wish) -> Accepted:
+        """Writes a call down and wakes a worker, or says what would happen."""
+        if wish.is_dry and wish.idempotency_key is not None:
             asker.require(Scope.CREATE)
             raise InvalidRequest((FieldError("validateOnly", _NOTHING_TO_NAME),))
-        return await self._accepted(asker, account, extension, request, idempotency_key, via)
+        return await self._accepted(asker, wish)
 
-    async def rehearse(
-        self,
-        asker: Principal,
-        account: str,
-        extension: str,
-        request: RingOutRequest,
-        idempotency_key: str | None = None,
-        via: str = "rest",
-    ) -> Accepted:
+    async def rehearse(self, asker: Principal, wish: Wish) -> Accepted:
         """What `accept` would answer, and raises what it would, without anything being done;
         `replayed` where a request with the key has made its call already."""
-        dry = request.model_copy(update={"validate_only": True})
-        return await self._accepted(asker, account, extension, dry, idempotency_key, via)
+        return await self._accepted(asker, wish.dry())
 
-    async def _accepted(
-        self,
-        asker: Principal,
-        account: str,
-        extension: str,
-        request: RingOutRequest,
-        idempotency_key: str | None,
-        via: str,
-    ) -> Accepted:
+    async def _accepted(self, asker: Principal, wish: Wish) -> Accepted:
         asker.require(Scope.CREATE)
-        named = _named(asker, idempotency_key, account, extension, request)
+        request, named = wish.request, wish.named(asker)
         try:
             self._check_callback(request.callback_url)
             await self.whom.check(asker, request)
-            call = await self._new(asker, account, extension, request)
+            call = await self._new(asker, wish)
             hours.check(call.hours, call.accepted_at, call.expires_at)
         except _FORBIDDEN_SINCE:
             made = await self.store.made_by(named) if named else None
             if made is None:
                 raise
-            return Accepted(made, replayed=True, is_dry=request.validate_only)
+            return Accepted(made, replayed=True, is_dry=wish.is_dry)
         accepted = await self.store.accept(
             call,
             asked(request.for_ringcentral(), request.callback_url),
             named,
             self.options.accept_patience,
-            await self.often.admission(self.whom.digests, asker, via, call, request),
+            await self.often.admission(self.whom.digests, asker, wish, call),
         )
-        if request.validate_only:
+        if wish.is_dry:
             return _rehearsed(call, accepted)
         snapshot = accepted.snapshot or await self.store.snapshot(accepted.call_id)
         if snapshot is None:
@@ -175,13 +145,12 @@ class Accepting:
         except ValueError as error:
             raise InvalidRequest((FieldError("callbackUrl", str(error)),)) from None
 
-    async def _new(
-        self, asker: Principal, account: str, extension: str, request: RingOutRequest
-    ) -> Call:
+    async def _new(self, asker: Principal, wish: Wish) -> Call:
+        request, account, extension = wish.request, wish.account, wish.extension
         payer = await self.payers.payer(account, extension)
         now = self.clock()
-        call_id = VALIDATE_ONLY if request.validate_only else new_id()
-        named = "" if request.validate_only else call_id
+        call_id = VALIDATE_ONLY if wish.is_dry else new_id()
+        named = "" if wish.is_dry else call_id
         caller = request.from_
         return Call(
             id=call_id,
@@ -211,22 +180,3 @@ def _rehearsed(call: Call, found: Written) -> Accepted:
 def new_id() -> str:
     """An id for a new call: later ones sort after earlier ones."""
     return f"{OUR_PREFIX}{uuid7().hex}"
-
-
-def _named(
-    asker: Principal, key: str | None, account: str, extension: str, request: RingOutRequest
-) -> Idempotency | None:
-    if key is None:
-        return None
-    print_ = _fingerprint(key, account, extension, request)
-    return Idempotency(key, print_, asker.owner)
-
-
-def _fingerprint(key: str, account: str, extension: str, request: RingOutRequest) -> str:
-    """Keyed by what Redis does not hold: a plain digest of two numbers can be tried out."""
-    shown = request.model_dump(
-        mode="json", by_alias=True, exclude={"validate_only"}, exclude_defaults=True
-    )
-    content = [account, extension, shown]
-    text = json.dumps(content, sort_keys=True).encode()
-    return hmac.new(key.encode(), text, hashlib.sha256).hexdigest()

@@ -28,7 +28,7 @@ from orchestrator.domain.errors import (
 from orchestrator.domain.status import Reading, verdict
 from orchestrator.domain.words import Outcome, State
 from orchestrator.service.accepting import OUR_PREFIX, Accepted, Accepting, Payers, new_id
-from orchestrator.service.models import RingOutRequest
+from orchestrator.service.wishes import Wish
 from orchestrator.storage import audit
 from orchestrator.storage.audit import Actor, Audit
 from orchestrator.storage.calls import CallStore
@@ -82,21 +82,13 @@ class CallService:
     accepting: Accepting
     audit: Audit
 
-    async def accept(
-        self,
-        asker: Principal,
-        account: str,
-        extension: str,
-        request: RingOutRequest,
-        idempotency_key: str | None = None,
-        via: str = "rest",
-    ) -> Accepted:
-        """Writes a call down and wakes a worker; `via` is the front end that was asked.
+    async def accept(self, asker: Principal, wish: Wish) -> Accepted:
+        """Writes a call down and wakes a worker.
 
         InsufficientScope, RefusedByPolicy or VelocityExceeded where the call may not be made;
         IdempotencyKeyReused where the key was used for another request.
         """
-        return await self.accepting.accept(asker, account, extension, request, idempotency_key, via)
+        return await self.accepting.accept(asker, wish)
 
     async def answered(self, snapshot: Snapshot, seconds: float) -> Snapshot:
         """The call once RingCentral has answered the POST, or as it is after `seconds`.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.domain.access import Principal, Quota
 from orchestrator.domain.calls import Call
 from orchestrator.service.models import RingOutRequest
+from orchestrator.service.wishes import Wish
 from orchestrator.storage import audit
 from orchestrator.storage.admission import Admission, Window
 from orchestrator.storage.digests import Digests
@@ -26,12 +27,13 @@ class HowOften:
     audit_kept: int = 1_000_000
 
     async def admission(
-        self, digests: Digests, asker: Principal, via: str, call: Call, request: RingOutRequest
+        self, digests: Digests, asker: Principal, wish: Wish, call: Call
     ) -> Admission:
         """What a new call is held to, and its entry in the audit stream.
 
         StorageUnavailable where what numbers are known by is in Redis.
         """
+        request = wish.request
         caller = _caller(call, request)
         numbers = {TO: request.to.phone_number}
         if request.from_ is not None and request.from_.phone_number is not None:
@@ -43,7 +45,7 @@ class HowOften:
             "house": ("house", self.house),
         }
         clicked = f"click {asker.owner}\n{caller}\n{request.to.phone_number}"
-        actor = audit.Actor.of(asker, via)
+        actor = audit.Actor.of(asker, wish.via)
         return Admission(
             numbers=tuple([(field, await digests.of(number)) for field, number in numbers.items()]),
             click=await digests.of(clicked),
@@ -57,7 +59,7 @@ class HowOften:
             ),
             audit=audit.items(audit.ACCEPTED, actor, call.id, call.accepted_at),
             audit_kept=self.audit_kept,
-            is_dry=request.validate_only,
+            is_dry=wish.is_dry,
         )
 
 

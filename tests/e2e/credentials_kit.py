@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from tests.harness.processes import Fleet
 
 CALLER, CALLEE = "+16505550100", "+16505550123"
@@ -69,5 +70,5 @@ def added(fleet: Fleet, name: str, number: int, secret: str | None = None) -> No
 async def accept(front: FrontEnd, number: int, to: str = CALLEE, **body: Any) -> str:
     """Accepts a call of the Nth extension; its id."""
     request = parsed({"from": {"phoneNumber": CALLER}, "to": {"phoneNumber": to}, **body})
-    accepted = await front.service.accept(HOUSE, "~", extension_id(number), request, None)
+    accepted = await front.service.accept(HOUSE, Wish(request, "~", extension_id(number)))
     return accepted.snapshot.id

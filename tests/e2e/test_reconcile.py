@@ -7,6 +7,7 @@ import pytest
 from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from tests.harness.clients import CALLER, accept, reaches
 from tests.harness.processes import Fleet
 from tests.harness.simulated import Simulated
@@ -46,7 +47,7 @@ async def test_a_lost_call_that_never_rang_does_not_take_another_s_session(
     if other != "without a caller":
         body["from"] = {"phoneNumber": CALLER}
     account = "400131425008" if other == "other spelling" else "~"
-    lost = (await front.service.accept(HOUSE, account, "~", parsed(body))).snapshot.id
+    lost = (await front.service.accept(HOUSE, Wish(parsed(body), account, "~"))).snapshot.id
     call = await reaches(front, lost, "ended", seconds=40)
     assert call["outcome"] == "unknown", worker.errors[-5:]
     assert len(await strangers.dialled(CALLEE)) == 1

@@ -6,6 +6,7 @@ from typing import Any
 from orchestrator.domain.access import HOUSE
 from orchestrator.runtime import FrontEnd
 from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from tests.harness.waiting import wait_until
 
 CALLER = "+16505550100"
@@ -14,7 +15,7 @@ CALLER = "+16505550100"
 async def accept(front: FrontEnd, to: str, key: str | None = None, **body: Any) -> str:
     """Accepts a call from the usual caller; its id."""
     request = parsed({"from": {"phoneNumber": CALLER}, "to": {"phoneNumber": to}, **body})
-    return (await front.service.accept(HOUSE, "~", "~", request, key)).snapshot.id
+    return (await front.service.accept(HOUSE, Wish(request, idempotency_key=key))).snapshot.id
 
 
 async def shown(front: FrontEnd, call_id: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from orchestrator.domain.status import NOT_SPOKEN
 from orchestrator.runtime import FrontEnd, delivery_job, now
 from orchestrator.service.models import parsed
 from orchestrator.service.webhook_models import WebhookRequest
+from orchestrator.service.wishes import Wish
 from orchestrator.storage.audit import Audit
 from orchestrator.storage.delivery_list import Sought
 from orchestrator.storage.dispatching import Dispatching
@@ -39,7 +40,7 @@ class House:
         """A call; its id."""
         body = {"from": {"phoneNumber": "+16505550100"}, "to": {"phoneNumber": "+16505550123"}}
         request = parsed({**body, "clientReference": REFERENCE, **more})
-        return (await self.calls.accept(asker, "~", "~", request)).snapshot.id
+        return (await self.calls.accept(asker, Wish(request))).snapshot.id
 
     async def rings(self, call_id: str, ringout_id: str) -> None:
         """RingCentral has been asked and has answered."""

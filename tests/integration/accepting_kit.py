@@ -10,6 +10,7 @@ from orchestrator.service.destinations import Destinations
 from orchestrator.service.how_often import HowOften
 from orchestrator.service.models import parsed
 from orchestrator.service.whom import Whom
+from orchestrator.service.wishes import Wish
 from orchestrator.storage import keys
 from orchestrator.storage.calls import CallStore, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands
@@ -47,7 +48,7 @@ class House:
         body = {"to": {"phoneNumber": to}, **more}
         if caller is not None:
             body["from"] = {"phoneNumber": caller}
-        return await self.accepting().accept(by, "~", "~", parsed(body), key, "mcp")
+        return await self.accepting().accept(by, Wish(parsed(body), idempotency_key=key, via="mcp"))
 
     def accepting(self) -> Accepting:
         """What accepts calls by the rules as they are now."""

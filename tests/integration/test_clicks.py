@@ -13,6 +13,7 @@ from orchestrator.domain.words import Outcome, State
 from orchestrator.runtime import now
 from orchestrator.service.how_often import HowOften
 from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from orchestrator.storage import keys
 from orchestrator.storage.connection import WORKER, connect
 from orchestrator.storage.suppression import Suppression
@@ -94,8 +95,8 @@ async def test_a_rehearsal_knows_the_call_that_its_key_has_made(house: House) ->
     accepting = house.accepting()
     wish = parsed({"from": {"phoneNumber": FROM}, "to": {"phoneNumber": TO}})
 
-    assert (await accepting.rehearse(HOUSE, "~", "~", wish, "k")).replayed
-    assert not (await accepting.rehearse(HOUSE, "~", "~", wish, "other")).replayed
+    assert (await accepting.rehearse(HOUSE, Wish(wish, idempotency_key="k"))).replayed
+    assert not (await accepting.rehearse(HOUSE, Wish(wish, idempotency_key="other"))).replayed
 
 
 async def test_a_click_lasts_as_long_as_it_is_told(house: House) -> None:

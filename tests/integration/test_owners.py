@@ -24,6 +24,7 @@ from orchestrator.service.webhook_models import (
     WebhookChange,
     WebhookRequest,
 )
+from orchestrator.service.wishes import Wish
 from orchestrator.storage import audit, delivery_keys, keys
 from orchestrator.storage.delivery_list import Sought
 from orchestrator.storage.listing import Wanted, cursor_at, position_of
@@ -241,7 +242,9 @@ async def test_an_idempotency_key_is_one_owner_s(house: House) -> None:
     made = []
     for asker in (ONE, OTHER, HOUSE):
         for _ in range(2):
-            accepted = await house.calls.accept(asker, "~", "~", parsed(body), "the same")
+            accepted = await house.calls.accept(
+                asker, Wish(parsed(body), idempotency_key="the same")
+            )
             made.append((accepted.snapshot.id, accepted.replayed))
     assert [replayed for _, replayed in made] == [False, True] * 3
     assert len({call_id for call_id, _ in made}) == 3

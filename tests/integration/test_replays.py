@@ -15,6 +15,7 @@ from orchestrator.runtime import FrontEnd
 from orchestrator.service.destinations import Destinations
 from orchestrator.service.models import parsed
 from orchestrator.service.whom import Whom
+from orchestrator.service.wishes import Wish
 from orchestrator.storage.credentials import CredentialBook, CredentialStore
 
 ENDS = {"from": {"phoneNumber": "+16505550100"}, "to": {"phoneNumber": "+16505550123"}}
@@ -23,16 +24,18 @@ NOWHERE = Destinations(frozenset({"GB"}))
 
 async def test_a_rule_that_came_later_does_not_hide_the_call(front: FrontEnd) -> None:
     accepting = front.service.accepting
-    made = await accepting.accept(HOUSE, "~", "~", parsed(ENDS), "key")
+    made = await accepting.accept(HOUSE, Wish(parsed(ENDS), idempotency_key="key"))
     stricter = replace(accepting, whom=Whom(NOWHERE, accepting.whom.digests))
 
-    again = await stricter.accept(HOUSE, "~", "~", parsed(ENDS), "key")
+    again = await stricter.accept(HOUSE, Wish(parsed(ENDS), idempotency_key="key"))
 
     assert (again.replayed, again.snapshot.id) == (True, made.snapshot.id)
     with pytest.raises(RefusedByPolicy):
-        await stricter.accept(HOUSE, "~", "~", parsed(ENDS), "another key")
+        await stricter.accept(HOUSE, Wish(parsed(ENDS), idempotency_key="another key"))
     with pytest.raises(RefusedByPolicy):
-        await stricter.accept(HOUSE, "~", "~", parsed(ENDS | {"clientReference": "x"}), "key")
+        await stricter.accept(
+            HOUSE, Wish(parsed(ENDS | {"clientReference": "x"}), idempotency_key="key")
+        )
 
 
 async def test_a_setting_or_a_credential_that_is_gone_does_not_hide_the_call(
@@ -41,40 +44,42 @@ async def test_a_setting_or_a_credential_that_is_gone_does_not_hide_the_call(
     targets = replace(front.service.accepting.options, callbacks="any")
     accepting = replace(front.service.accepting, options=targets)
     wish = parsed(ENDS | {"callbackUrl": "http://127.0.0.1:9/hook"})
-    made = await accepting.accept(HOUSE, "~", "~", wish, "key")
+    made = await accepting.accept(HOUSE, Wish(wish, idempotency_key="key"))
     without = replace(accepting, options=replace(targets, callbacks=None))
     nobody = CredentialBook((), CredentialStore(front.backend.commands, None))
     orphan = replace(accepting, payers=nobody)
 
     for later in (without, orphan):
-        again = await later.accept(HOUSE, "~", "~", wish, "key")
+        again = await later.accept(HOUSE, Wish(wish, idempotency_key="key"))
         assert (again.replayed, again.snapshot.id) == (True, made.snapshot.id)
     with pytest.raises(InvalidRequest):
-        await without.accept(HOUSE, "~", "~", wish, "another key")
+        await without.accept(HOUSE, Wish(wish, idempotency_key="another key"))
     with pytest.raises(UpstreamRefused):
-        await orphan.accept(HOUSE, "~", "~", wish, "another key")
+        await orphan.accept(HOUSE, Wish(wish, idempotency_key="another key"))
 
 
 async def test_hours_that_have_ended_do_not_hide_the_call(front: FrontEnd) -> None:
     moment = 1_769_000_400_000  # 2026-01-21, 13:00 in UTC
     accepting = replace(front.service.accepting, clock=lambda: moment)
     hours = {"allowedHours": {"from": "12:00", "to": "13:30", "timeZone": "Etc/UTC"}}
-    made = await accepting.accept(HOUSE, "~", "~", parsed(ENDS | hours), "key")
+    made = await accepting.accept(HOUSE, Wish(parsed(ENDS | hours), idempotency_key="key"))
     later = replace(accepting, clock=lambda: moment + 3_600_000)
 
-    again = await later.accept(HOUSE, "~", "~", parsed(ENDS | hours), "key")
+    again = await later.accept(HOUSE, Wish(parsed(ENDS | hours), idempotency_key="key"))
 
     assert (again.replayed, again.snapshot.id) == (True, made.snapshot.id)
     with pytest.raises(RefusedByPolicy):
-        await later.accept(HOUSE, "~", "~", parsed(ENDS | hours))
+        await later.accept(HOUSE, Wish(parsed(ENDS | hours)))
 
 
 async def test_what_is_said_by_default_is_the_same_wish(front: FrontEnd) -> None:
     accepting = front.service.accepting
-    made = await accepting.accept(HOUSE, "~", "~", parsed(ENDS), "key")
+    made = await accepting.accept(HOUSE, Wish(parsed(ENDS), idempotency_key="key"))
 
-    again = await accepting.accept(HOUSE, "~", "~", parsed(ENDS | {"expiresIn": 60}), "key")
+    again = await accepting.accept(
+        HOUSE, Wish(parsed(ENDS | {"expiresIn": 60}), idempotency_key="key")
+    )
 
     assert again.snapshot.id == made.snapshot.id
     with pytest.raises(IdempotencyKeyReused):
-        await accepting.accept(HOUSE, "~", "~", parsed(ENDS | {"expiresIn": 61}), "key")
+        await accepting.accept(HOUSE, Wish(parsed(ENDS | {"expiresIn": 61}), idempotency_key="key"))

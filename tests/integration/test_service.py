@@ -29,6 +29,7 @@ from orchestrator.service.calls import CallService
 from orchestrator.service.destinations import Destinations
 from orchestrator.service.models import parsed
 from orchestrator.service.whom import Whom
+from orchestrator.service.wishes import Wish
 from orchestrator.storage.audit import Audit
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
@@ -121,7 +122,7 @@ async def service(redis_url: str, source: Source, payers: Payers) -> AsyncIterat
 
 async def ring(service: CallService) -> str:
     """A call that rings; its id."""
-    call_id = (await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot.id
+    call_id = (await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot.id
     await service.store.change(call_id, lambda c: calls.placing(c, now(), "f"))
     await service.store.change(
         call_id, lambda c: calls.placed(c, now(), "f", f"s-{call_id}", NOT_SPOKEN)
@@ -130,7 +131,7 @@ async def ring(service: CallService) -> str:
 
 
 async def test_a_waiter_is_woken_by_the_change(service: CallService) -> None:
-    snapshot = (await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot
+    snapshot = (await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot
     waiting = asyncio.create_task(service.answered(snapshot, 30))
     await service.store.change(snapshot.id, lambda c: calls.placing(c, now(), "f"))
     await service.store.change(
@@ -142,7 +143,7 @@ async def test_a_waiter_is_woken_by_the_change(service: CallService) -> None:
 
 
 async def test_a_waiter_that_waits_in_vain_gets_the_call_as_it_is(service: CallService) -> None:
-    snapshot = (await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot
+    snapshot = (await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot
     assert (await service.answered(snapshot, 0.05)).state.value == "queued"
     assert (await service.changed(snapshot, 0.05)).sequence == 1
 
@@ -150,7 +151,7 @@ async def test_a_waiter_that_waits_in_vain_gets_the_call_as_it_is(service: CallS
 async def test_a_refusal_reaches_the_waiter_with_ringcentral_s_status(
     service: CallService,
 ) -> None:
-    snapshot = (await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot
+    snapshot = (await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot
     await service.store.change(snapshot.id, lambda c: calls.placing(c, now(), "f"))
     refusal = UpstreamRefused(403, "TEL-101", "blocked")
     await service.store.change(snapshot.id, lambda c: calls.refused(c, now(), "f", refusal))
@@ -160,7 +161,7 @@ async def test_a_refusal_reaches_the_waiter_with_ringcentral_s_status(
 
 
 async def test_a_call_that_ended_unplaced_is_withdrawn(service: CallService) -> None:
-    snapshot = (await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot
+    snapshot = (await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot
     await service.cancel(HOUSE, "~", "~", snapshot.id)
     with pytest.raises(CallWithdrawn):
         await service.answered(snapshot, 5)
@@ -233,7 +234,7 @@ async def test_where_the_budget_is_spent_a_foreign_ring_out_has_to_wait(
 
 
 async def test_a_call_that_waits_says_where_it_stands(service: CallService) -> None:
-    ids = [(await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot.id for _ in range(3)]
+    ids = [(await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot.id for _ in range(3)]
     refused = Payment(Payer(), "heavy", "refused")
     budget = RedisBudget(service.store.commands)
     await budget.settle(refused, Heard(penalty=Penalty(30)))
@@ -249,7 +250,7 @@ async def test_a_call_that_waits_says_where_it_stands(service: CallService) -> N
 
 
 async def test_a_call_whose_turn_it_is_names_no_place(service: CallService) -> None:
-    call_id = (await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot.id
+    call_id = (await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot.id
     shown = json.loads((await service.read(HOUSE, "~", "~", call_id)).snapshot.document)
     assert shown.get("queue") is None
 
@@ -259,7 +260,7 @@ async def test_a_call_that_nobody_can_ask_for_is_not_accepted(
 ) -> None:
     payers.answer = UpstreamRefused(403, "no_credential", "nobody")
     with pytest.raises(UpstreamRefused):
-        await service.accept(HOUSE, "1", "2", parsed(BODY))
+        await service.accept(HOUSE, Wish(parsed(BODY), "1", "2"))
     assert (await service.page(HOUSE, Wanted(), 10, None)).calls == []
 
 
@@ -267,7 +268,7 @@ async def test_a_call_is_its_credential_s_from_the_start(
     service: CallService, payers: Payers
 ) -> None:
     payers.answer = Payer("desk", "123")
-    call_id = (await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot.id
+    call_id = (await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot.id
     record = await service.store.record(call_id)
     assert record is not None
     assert record.call.credential == "desk"
@@ -278,7 +279,7 @@ async def test_a_call_is_its_credential_s_from_the_start(
 async def test_a_call_that_waits_is_read_where_its_credential_was_removed_or_passed_on(
     service: CallService, payers: Payers
 ) -> None:
-    ids = [(await service.accept(HOUSE, "~", "~", parsed(BODY))).snapshot.id for _ in range(2)]
+    ids = [(await service.accept(HOUSE, Wish(parsed(BODY)))).snapshot.id for _ in range(2)]
     budget = RedisBudget(service.store.commands)
     await budget.settle(Payment(Payer(), "heavy", "refused"), Heard(penalty=Penalty(30)))
     for answer in (UpstreamRefused(403, "no_credential", "nobody"), Payer("desk")):
@@ -308,7 +309,7 @@ async def test_a_call_is_found_by_either_id_and_only_under_its_path(service: Cal
     by_theirs = await service.read(HOUSE, "~", "~", f"s-{call_id}")
     assert (by_theirs.snapshot.id, by_theirs.live) == (call_id, False)
     assert (await service.read(HOUSE, "123", "~", call_id)).snapshot.id == call_id
-    accepted = await service.accept(HOUSE, "123", "456", parsed(BODY))
+    accepted = await service.accept(HOUSE, Wish(parsed(BODY), "123", "456"))
     with pytest.raises(CallNotFound):
         await service.read(HOUSE, "123", "457", accepted.snapshot.id)
 
@@ -355,7 +356,7 @@ async def test_a_foreign_ring_out_that_is_cancelled_becomes_one_call(
 
 async def test_two_hundred_requests_with_one_key_are_one_call(service: CallService) -> None:
     accepted = await asyncio.gather(
-        *(service.accept(HOUSE, "~", "~", parsed(BODY), "key") for _ in range(200))
+        *(service.accept(HOUSE, Wish(parsed(BODY), idempotency_key="key")) for _ in range(200))
     )
     assert len({one.snapshot.id for one in accepted}) == 1
     assert sum(not one.replayed for one in accepted) == 1

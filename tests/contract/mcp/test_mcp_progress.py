@@ -17,6 +17,7 @@ from orchestrator.domain.words import Outcome
 from orchestrator.mcp.progress import Progress
 from orchestrator.runtime import FrontEnd, front_end, now
 from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from orchestrator.settings import load
 from orchestrator.storage.events import START, EventLog
 from orchestrator.storage.following import Follower
@@ -121,7 +122,7 @@ async def test_progress_rises_although_the_stream_is_lost(front: FrontEnd) -> No
     async def report(step: float, _: str) -> None:
         steps.append(step)
 
-    made = await front.service.accept(HOUSE, "~", "~", parsed(BODY), None)
+    made = await front.service.accept(HOUSE, Wish(parsed(BODY)))
     following = asyncio.create_task(progress.ended(made.snapshot, report))
     await wait_until(lambda: steps)
     await front.backend.commands.redis.delete("ringout:v1:{ringout}:events")

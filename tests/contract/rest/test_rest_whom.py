@@ -7,6 +7,7 @@ import pytest
 from orchestrator.domain.access import HOUSE, Principal, Scope
 from orchestrator.domain.errors import RefusedByPolicy
 from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from tests.contract.rest.conftest import PATHS, Rest
 from tests.harness.hostile import NUMBERS
 
@@ -61,9 +62,9 @@ async def test_a_key_rings_its_own_callers_first(
     wish = parsed({"to": {"phoneNumber": "+16505550123"}} | ({"from": caller} if caller else {}))
 
     if field is None:
-        await service.accept(asker, "~", "~", wish)
+        await service.accept(asker, Wish(wish))
         return
     with pytest.raises(RefusedByPolicy) as refusal:
-        await service.accept(asker, "~", "~", wish)
+        await service.accept(asker, Wish(wish))
     assert (refusal.value.policy, refusal.value.field) == ("caller.not_allowed", field)
-    await service.accept(HOUSE, "~", "~", wish)
+    await service.accept(HOUSE, Wish(wish))
