@@ -1,7 +1,12 @@
 """TLS by file, for a front end without a proxy before it."""
 
+import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import structlog
 
 from orchestrator.settings import ConfigurationError, Settings
 
@@ -9,6 +14,27 @@ CERTIFICATE, KEY = "RINGOUT_TLS_CERT", "RINGOUT_TLS_KEY"
 HSTS = "max-age=31536000"
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Those of TLS 1.2 that keep no secret to lose later; 1.3 has no others."""
+_LOOK_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def serving_tls(settings: Settings) -> AsyncIterator[ssl.SSLContext | None]:
+    """What `tls_context` says; while the block runs, files that were renewed serve the connections
+    from then on. Those that cannot be served with are told in the log, and the old ones go on.
+    """
+    context = tls_context(settings)
+    if context is None:
+        yield None
+        return
+    renewing = asyncio.create_task(_renew(context, settings))
+    try:
+        yield context
+    finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewing
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
@@ -29,6 +55,34 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     _load(context, certificate, key)
     return context
+
+
+async def _renew(context: ssl.SSLContext, settings: Settings) -> None:
+    files = settings.tls_certificate, settings.tls_key
+    served = [_stamp(path) for path in files]
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        found = [_stamp(path) for path in files]
+        if found == served:
+            continue
+        served = found
+        try:
+            # A context that was given what does not fit has nothing left to serve with.
+            tls_context(settings)
+            _load(context, *files)
+        except ConfigurationError as error:
+            log.warning("tls_files_refused", problem=str(error))
+        else:
+            log.info("tls_files_renewed")
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """Another one once the file, or what a link leads to, is another."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _check_readable(name: str, path: str) -> None:

@@ -8,14 +8,14 @@ import socket
 import ssl
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 
 import structlog
 import uvicorn
 
 from orchestrator.edge.door import HANDSHAKE_S, Door, limits
 from orchestrator.edge.rules import MOST_HEAD, Rules, rules
-from orchestrator.edge.tls import tls_context
+from orchestrator.edge.tls import serving_tls
 from orchestrator.mcp.app import PATH, Build, Endpoint, build, endpoint
 from orchestrator.mcp.connections import connections
 from orchestrator.mcp.subscriptions import MOST_STREAMS
@@ -73,24 +73,23 @@ async def run(settings: Settings, build: Build = build, *, stateless: bool = Tru
     nobody has. OSError where the address cannot be listened on, ConfigurationError where TLS
     cannot be served or where others reach the address and nobody could be let in.
     """
-    tls = tls_context(settings)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    with _listening(settings.mcp_host, settings.mcp_port) as listener:
+    async with AsyncExitStack() as stack:
+        tls = await stack.enter_async_context(serving_tls(settings))
+        listener = stack.enter_context(_listening(settings.mcp_host, settings.mcp_port))
         port = listener.getsockname()[1]
         scheme = "http" if tls is None else "https"
         origin = f"{scheme}://{_authority(settings.mcp_host, port)}"
         own = f"{scheme}://{authority(reachable(settings.mcp_host), port)}"
-        async with front_end(settings, settings.mcp_host) as parts:
-            await require_keys(settings, settings.mcp_host, "RINGOUT_MCP_HOST", parts.backend)
-            served = endpoint(
-                parts, settings, whom(settings), build, origin=own, stateless=stateless
-            )
-            door = Door(limits(settings, MOST_STREAMS))
-            server = Server(config(served), f"mcp listening on {origin}{PATH}", tls, door)
-            async with door.watched():
-                await _serve(served, server, listener, stopped, parts.service.feed)
+        parts = await stack.enter_async_context(front_end(settings, settings.mcp_host))
+        await require_keys(settings, settings.mcp_host, "RINGOUT_MCP_HOST", parts.backend)
+        served = endpoint(parts, settings, whom(settings), build, origin=own, stateless=stateless)
+        door = Door(limits(settings, MOST_STREAMS))
+        server = Server(config(served), f"mcp listening on {origin}{PATH}", tls, door)
+        await stack.enter_async_context(door.watched())
+        await _serve(served, server, listener, stopped, parts.service.feed)
 
 
 def whom(settings: Settings) -> Rules:

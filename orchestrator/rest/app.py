@@ -5,13 +5,14 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import structlog
 from aiohttp import web
 
 from orchestrator.edge.door import Door, limits
 from orchestrator.edge.rules import rules
-from orchestrator.edge.tls import tls_context
+from orchestrator.edge.tls import serving_tls
 from orchestrator.rest.access import Access
 from orchestrator.rest.edge import Edge
 from orchestrator.rest.metrics import Metrics
@@ -61,10 +62,11 @@ async def run(settings: Settings) -> None:
     """
     stop = asyncio.Event()
     _on_signals(stop.set)
-    tls = tls_context(settings)
-    socket = listening(settings)
-    bound = settings.model_copy(update={"rest_port": socket.getsockname()[1]})
-    async with front_end(bound, bound.rest_host) as parts:
+    async with AsyncExitStack() as stack:
+        tls = await stack.enter_async_context(serving_tls(settings))
+        socket = listening(settings)
+        bound = settings.model_copy(update={"rest_port": socket.getsockname()[1]})
+        parts = await stack.enter_async_context(front_end(bound, bound.rest_host))
         await require_keys(bound, bound.rest_host, "RINGOUT_REST_HOST", parts.backend)
         edge = Edge(
             rules(bound, bound.rest_host, public_url=bound.public_url or ""), bound.most_requests

@@ -1,5 +1,6 @@
 """TLS by file, at both front ends: what it serves, what it refuses, and what stops a start."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
@@ -155,6 +156,40 @@ async def test_a_persons_commands_trust_a_private_authority(
     await wait_until(lambda: None not in (trusting.code, other.code), 20)
     assert (trusting.terminate(), other.terminate()) == (0, 1), trusting.errors
     assert "certificate" in " ".join(other.errors).lower()
+
+
+@pytest.mark.parametrize("command", ["rest", "mcp"])
+async def test_a_renewed_certificate_is_served(
+    fleet: Fleet, authority: Authority, command: str
+) -> None:
+    certificate, key = authority.issued("renewed")
+    more = {"RINGOUT_TLS_CERT": str(certificate), "RINGOUT_TLS_KEY": str(key)}
+    ports = {"RINGOUT_REST_PORT": "0", "RINGOUT_MCP_PORT": "0"}
+    process = fleet.command(command, RINGCENTRAL_API_KEY="a-key", **ports, **more)
+    address = process.line_with("listening on").rsplit("/", 1)[0 if command == "mcp" else -1]
+    port = int(address.rsplit(":", 1)[1])
+
+    async def served() -> str:
+        return await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))
+
+    old = certificate.read_text()
+    assert await served() == old
+    new_certificate, new_key = authority.issued("newer")
+    renewed = new_certificate.read_text()
+    new_certificate.replace(certificate)
+
+    async def is_refused() -> bool:
+        return any("tls_files_refused" in line for line in process.errors)
+
+    await wait_until(is_refused)
+    assert await served() == old
+    new_key.replace(key)
+
+    async def is_renewed() -> bool:
+        return await served() == renewed
+
+    await wait_until(is_renewed)
+    assert process.terminate() == 0
 
 
 @pytest.fixture

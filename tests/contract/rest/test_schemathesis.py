@@ -28,6 +28,8 @@ FEW = 300
 CASES = int(os.environ.get("TESTS_FUZZ_CASES", FEW))
 CASES_OF_AN_EXAMPLE = 6
 """At least so many requests come of one more `--max-examples`, over all operations."""
+AT_ONCE = 16
+"""Operations that are tried beside each other: some requests are held for ten seconds."""
 
 OPTIONS = (
     "--exclude-checks=positive_data_acceptance,use_after_free",
@@ -49,12 +51,14 @@ def test_no_answer_is_outside_the_document(fleet: Fleet, tmp_path: Path) -> None
     url = rest.line_with("rest listening on").rpartition(" ")[2]
     fleet.worker(**quiet)
     amount = f"--max-examples={CASES // CASES_OF_AN_EXAMPLE + 1}"
-    choice = "--generation-deterministic" if CASES == FEW else "--generation-database=none"
+    choice = ["--generation-database=none", f"--workers={AT_ONCE}"]
+    if CASES == FEW:
+        choice = ["--generation-deterministic"]
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
     command += ["--header", f"Authorization: Bearer {key}"]
 
     run = subprocess.run(
-        [*command, amount, choice, *OPTIONS],
+        [*command, amount, *choice, *OPTIONS],
         cwd=tmp_path,
         capture_output=True,
         text=True,
