@@ -158,6 +158,7 @@ def body(**allowed: object) -> dict[str, object]:
         ({"timeZone": "EST5"}, "allowedHours.timeZone"),
         ({"timeZone": "../etc/passwd"}, "allowedHours.timeZone"),
         ({"timeZone": "localtime"}, "allowedHours.timeZone"),
+        ({"timeZone": "Factory"}, "allowedHours.timeZone"),
         ({"timeZone": "america/new_york"}, "allowedHours.timeZone"),
         ({"days": []}, "allowedHours.days"),
         ({"days": ["monday"]}, "allowedHours.days.0"),
