@@ -50,7 +50,7 @@ class MakeArguments(_Arguments):
     """The arguments of make-ringout-call."""
 
     body: Annotated[RingOutRequest, BeforeValidator(_object)] = Field(
-        description="Whom to connect: RingCentral's request body, and two fields of ours."
+        description="Whom to connect: RingCentral's request body, and some fields of ours."
     )
     idempotency_key: IdempotencyKey | None = Field(
         default=None,
