@@ -39,7 +39,8 @@ class Place(NamedTuple):
         """The place that an id names; ValueError for what is not the id of a stream's entry."""
         match = _ID.fullmatch(text if isinstance(text, str) else text.decode())
         place = cls(int(match[1]), int(match[2] or 0)) if match else None
-        if place is None or max(place) >= _MOST:
+        # Nothing comes after the very last place: Redis refuses to be asked for that.
+        if place is None or max(place) >= _MOST or min(place) == _MOST - 1:
             raise ValueError("not the id of an entry")
         return place
 

@@ -179,7 +179,18 @@ async def test_a_filter_that_is_not_understood(rest: Rest, query: str, field: st
     assert {one["field"] for one in answer.json["errors"]} == {field}
 
 
-BAD_IDS = ["x", "1-", "-1", "1-2-3", "1.5", "\u0661-1", str(2**64), "1-" + "9" * 21, "$"]
+BAD_IDS = [
+    "x",
+    "1-",
+    "-1",
+    "1-2-3",
+    "1.5",
+    "\u0661-1",
+    str(2**64),
+    "1-" + "9" * 21,
+    "$",
+    f"{2**64 - 1}-{2**64 - 1}",
+]
 
 
 @pytest.mark.parametrize("last_id", BAD_IDS)

@@ -34,6 +34,12 @@ async def test_what_is_no_number_is_refused(rest: Rest, body: object) -> None:
     assert await rest.front.backend.commands.redis.dbsize() == 0
 
 
+@pytest.mark.parametrize("place", ["0-0", "0-1", "00-00", "9999999999999999-9999999999999999"])
+async def test_a_page_may_be_empty(rest: Rest, place: str) -> None:
+    answer = await rest.ask("GET", f"/v1/audit?before={place}")
+    assert (answer.status, answer.json) == (200, {"entries": [], "next": None})
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "before=x", "limit=1&limit=2", "y=1"])
 async def test_a_wrong_query_is_refused(rest: Rest, query: str) -> None:
     assert (await rest.ask("GET", f"/v1/audit?{query}")).status == 422
