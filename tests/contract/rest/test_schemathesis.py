@@ -1,8 +1,8 @@
 """Generated requests against a running REST process, with a worker and a simulator behind it.
 
-Every answer must be in the OpenAPI document, and none a 5xx. A plain test run sends a few hundred
-requests, the same ones each time. `TESTS_FUZZ_CASES=10000` sends that many, other ones each
-time; the seed is in the output:
+Every answer must be in the OpenAPI document, and none a 5xx. A plain test run sends two thousand
+requests or so, the same ones each time. `TESTS_FUZZ_CASES=10000` sends at least that many, other
+ones each time; the seeds are in the output:
 
     TESTS_FUZZ_CASES=10000 python -m pytest tests/contract/rest/test_schemathesis.py -s
 
@@ -27,12 +27,14 @@ from tests.harness.processes import Fleet
 
 FEW = 300
 CASES = int(os.environ.get("TESTS_FUZZ_CASES", FEW))
-CASES_OF_AN_EXAMPLE = 40
+CASES_OF_AN_EXAMPLE = 30
 """At least so many requests come of one more `--max-examples`, over all operations."""
 BESIDE = 1 if CASES == FEW else 4
-"""Runs beside each other, with requests of their own: some are held for ten seconds. Threads of one
-run will not do: CPython 3.11's `ast`, which the generator uses, is not safe for them."""
+"""Runs beside each other, with requests of their own. Threads of one run will not do: CPython
+3.11's `ast`, which the generator uses, is not safe for them."""
 
+HOOKS = "tests.contract.rest.fuzz_hooks"
+ROOT = Path(__file__).parents[3]
 OPTIONS = (
     "--exclude-checks=positive_data_acceptance,use_after_free",
     "--exclude-path-regex=/events$",
@@ -57,10 +59,14 @@ def test_no_answer_is_outside_the_document(fleet: Fleet, tmp_path: Path) -> None
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
     command += ["--header", f"Authorization: Bearer {key}", amount, choice, *OPTIONS]
 
+    hooked = {**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)}
+
     def generated(number: int) -> int:
         folder = tmp_path / str(number)
         folder.mkdir()
-        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            command, cwd=folder, env=hooked, capture_output=True, text=True, check=False
+        )
         sys.stdout.write(run.stdout)
         assert run.returncode == 0, run.stdout[-8_000:] + run.stderr[-2_000:]
         sent = re.search(r"(\d+) generated", run.stdout)
