@@ -1,7 +1,6 @@
 """A worker's own port, where one is configured: /metrics, /livez and /readyz."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -14,9 +13,10 @@ from orchestrator.domain.errors import (
     TooManyFailures,
     Unauthenticated,
 )
+from orchestrator.edge.listening import listen
 from orchestrator.service.gate import Gatekeeper
 from orchestrator.service.shown import from_headers
-from orchestrator.settings import ConfigurationError, Settings
+from orchestrator.settings import Settings
 from workers import metrics
 
 _SHUTDOWN_S = 1.0
@@ -64,7 +64,12 @@ async def serving(
     if settings.worker_metrics_port == 0:
         yield
         return
-    listener = _listening(settings.worker_metrics_host, settings.worker_metrics_port)
+    listener = listen(
+        "RINGOUT_WORKER_METRICS",
+        settings.worker_metrics_host,
+        settings.worker_metrics_port,
+        "choose another, or 0 for none",
+    )
     runner = web.AppRunner(
         _application(is_alive, is_draining, guard), access_log=None, shutdown_timeout=_SHUTDOWN_S
     )
@@ -109,18 +114,3 @@ async def _in_time(is_alive: Question) -> bool:
             return await is_alive()
     except TimeoutError:
         return False
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
-    except socket.gaierror:
-        raise ConfigurationError(
-            f"RINGOUT_WORKER_METRICS_HOST: {host} is not an address here"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"RINGOUT_WORKER_METRICS_PORT: cannot listen on {host} port {port} "
-            f"({error.strerror}); choose another, or 0 for none"
-        ) from None

@@ -1,9 +1,7 @@
 """`ringout up`, and the processes it is made of: rest, mcp, worker and simulator."""
 
 import asyncio
-import errno
 import os
-import socket
 import sys
 from collections.abc import Callable, Coroutine
 from importlib import import_module
@@ -12,7 +10,6 @@ from typing import Any, TypeVar
 import typer
 
 from orchestrator import logs, settings
-from orchestrator.cli.ending import WRONG, Ended
 from orchestrator.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -26,10 +23,6 @@ _PROCESSES = {
     "worker": "workers.main",
 }
 """Where each process's `async def run(settings)` is."""
-
-
-_NO_PORT = (errno.EADDRINUSE, errno.EACCES)
-_NO_HOST = (errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -79,14 +72,7 @@ def _run(name: str) -> None:
     settings.require_credentials(chosen)
     logs.configure(chosen.log_level, chosen.log_format)
     run: Callable[[Settings], Coroutine[Any, Any, None]] = import_module(_PROCESSES[name]).run
-    try:
-        in_loop(run(chosen))
-    except OSError as error:
-        is_host = error.errno in _NO_HOST or isinstance(error, socket.gaierror)
-        if not is_host and error.errno not in _NO_PORT:
-            raise
-        variable = f"RINGOUT_{name.upper()}_{'HOST' if is_host else 'PORT'}"
-        raise Ended(f"{variable}: cannot listen there: {error}", WRONG) from error
+    in_loop(run(chosen))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

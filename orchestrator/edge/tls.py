@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,13 @@ CERTIFICATE, KEY = "RINGOUT_TLS_CERT", "RINGOUT_TLS_KEY"
 HSTS = "max-age=31536000"
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Those of TLS 1.2 that keep no secret to lose later; 1.3 has no others."""
+_WEAK = {
+    "EE_KEY_TOO_SMALL": "the key that it certifies is too small: RSA needs 2048 bits",
+    "CA_KEY_TOO_SMALL": "an issuer's key is too small: RSA needs 2048 bits",
+    "CA_MD_TOO_WEAK": "it is signed with a digest that is too weak: use SHA-256",
+}
+"""What may be wrong with a certificate that is one, by OpenSSL's word for it."""
+_OTHERS_KEY = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
 _LOOK_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -87,6 +95,9 @@ def _stamp(path: str) -> tuple[int, ...]:
 
 def _check_readable(name: str, path: str) -> None:
     try:
+        # Opening a pipe that nobody writes to would wait for ever.
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise ConfigurationError(f"{name}: {path}: must be a regular file")
         with Path(path).open("rb"):
             return
     except OSError as error:
@@ -102,6 +113,9 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
     try:
         context.load_cert_chain(certificate, key, password="")  # it has none  # nosec B106
     except ssl.SSLError as error:
-        is_other = error.reason == "KEY_VALUES_MISMATCH"
-        what = "not the key of the certificate" if is_other else "not a PEM key without a password"
-        raise ConfigurationError(f"{KEY}: {key}: {what}") from None
+        told = f"{KEY}: {key}: not a PEM key without a password"
+        if error.reason in _WEAK:
+            told = f"{CERTIFICATE}: {certificate}: {_WEAK[error.reason]}"
+        elif error.reason in _OTHERS_KEY:
+            told = f"{KEY}: {key}: not the key of the certificate"
+        raise ConfigurationError(told) from None

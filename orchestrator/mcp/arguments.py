@@ -4,7 +4,6 @@ They are ours rather than the SDK's, since its text for arguments that do not fi
 values, phone numbers included.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -13,7 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.json_schema import GenerateJsonSchema
 
 from orchestrator.domain import phones
-from orchestrator.domain.errors import FieldError, InvalidRequest
+from orchestrator.domain.errors import FieldError, InvalidRequest, MalformedRequest
+from orchestrator.edge.strict_json import decoded_text
 from orchestrator.service.models import (
     IdempotencyKey,
     PathId,
@@ -33,9 +33,9 @@ def _object(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        decoded = json.loads(value)
-    except (ValueError, RecursionError):
-        return value
+        decoded = decoded_text(value)
+    except MalformedRequest as error:
+        raise ValueError(f"must be an object, or one as JSON text. {error.detail}") from None
     return decoded if isinstance(decoded, dict) else value
 
 

@@ -1,5 +1,6 @@
 """uvicorn's connections, looked after by a door, and speaking of their own errors as problems."""
 
+import re
 import sys
 from typing import Any
 
@@ -9,15 +10,19 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from orchestrator.edge.door import Door, Watched
 from orchestrator.edge.rules import LARGE_HEAD, Refusal
+from orchestrator.edge.tls import HSTS
 from orchestrator.mcp.edge import problem_of
 
 _NOT_HTTP = Refusal(400, "malformed_request", "This is not a well-formed HTTP request.")
 _TOO_LARGE = 431
+_CHUNK = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;[^\r\n]*)?\r\n")
+"""A size of 64 bits at most, and extensions, which nobody reads."""
 
 
 class _Lines(ReceiveBuffer):
     """Holds what was received. A proxy may see one header where h11 would see two, or the other
-    way round, where a line ends without CR or goes on in the next one: neither is taken."""
+    way round, where a line ends without CR or goes on in the next one: neither is taken. Nor are
+    two lengths, of which h11 makes one where they are equal."""
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
         """The lines of a head or of trailers, once they are all there."""
@@ -30,7 +35,21 @@ class _Lines(ReceiveBuffer):
             raise h11.LocalProtocolError("a line does not end with CR and LF")
         if any(line.startswith((b" ", b"\t")) for line in lines):
             raise h11.LocalProtocolError("a line is folded")
+        if sum(map(_lengths, lines)) > 1:
+            raise h11.LocalProtocolError("there is more than one length")
         return lines
+
+    def maybe_extract_next_line(self) -> bytearray | None:
+        """The line before a chunk, once it is there."""
+        line: bytearray | None = super().maybe_extract_next_line()
+        if line is not None and _CHUNK.fullmatch(line) is None:
+            raise h11.LocalProtocolError("a chunk begins with no size")
+        return line
+
+
+def _lengths(line: bytearray) -> int:
+    name, _, value = line.partition(b":")
+    return 1 + value.count(b",") if name.lower() == b"content-length" else 0
 
 
 class Connection(Watched, H11Protocol):
@@ -76,6 +95,8 @@ class Connection(Watched, H11Protocol):
             self.cut("not_http")
             return
         headers, body = problem_of(refusal)
+        if self.scheme == "https":
+            headers["Strict-Transport-Security"] = HSTS
         named = [(name.encode(), value.encode()) for name, value in headers.items()]
         status = refusal.status
         events: list[h11.Event] = [

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from typing import Any, cast
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +33,9 @@ _ODD_LENGTH = Refusal(
     "malformed_request",
     "A body's length is told by Content-Length or, in HTTP/1.1, in chunks; not by both.",
 )
+_ODD_VERSION = Refusal(400, "malformed_request", "HTTP/1.1 is spoken here, and HTTP/1.0.")
+_VERSIONS = ("1.0", "1.1")
+_OWN_HOST = re.compile(rb"\A[A-Za-z]+://[^/?#]*")
 _NAMED_TWICE = Refusal(
     400, "malformed_request", "A name occurs twice in the same object of the body."
 )
@@ -172,11 +177,14 @@ class Edge:
             is_tls=scope["scheme"] == "https",
         )
         path, query = scope.get("raw_path") or scope["path"].encode(), scope["query_string"]
+        if scope["http_version"] not in _VERSIONS:
+            return asked, _ODD_VERSION
         large = edge_rules.head_refusal(len(path), len(query), scope["headers"])
         odd = edge_rules.target_refusal(path.decode("ascii", "replace"), "".join(hosts))
         is_chunked = "transfer-encoding" in headers
         if is_chunked and ("content-length" in headers or scope["http_version"] == "1.0"):
             return asked, _ODD_LENGTH
+        _leave_path(scope)
         return asked, large or odd or (None if scope["path"] in PROBES else refusal)
 
     def _dressed(self, asked: Asked, send: Send) -> Send:
@@ -196,6 +204,14 @@ class Edge:
             await send(message)
 
         return dressed
+
+
+def _leave_path(scope: Scope) -> None:
+    """Of a target that names the host as well (RFC 9112, 3.2.2), only the path is left."""
+    whole = scope.get("raw_path") or b"/"
+    path = _OWN_HOST.sub(b"", whole, count=1) or b"/"
+    if path != whole:
+        scope["raw_path"], scope["path"] = path, unquote(path.decode("ascii"))
 
 
 def _is_preflight(scope: Scope) -> bool:

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from orchestrator.edge.door import HANDSHAKE_S, Door, limits
+from orchestrator.edge.listening import listen
 from orchestrator.edge.rules import MOST_HEAD, Rules, rules
 from orchestrator.edge.tls import serving_tls
 from orchestrator.mcp.app import PATH, Build, Endpoint, build, endpoint
@@ -70,15 +71,15 @@ async def run(settings: Settings, build: Build = build, *, stateless: bool = Tru
 
     Then /readyz says 503, streams get their closing frame, requests under way have five seconds
     to finish, and it returns. Logging must be configured before, since the SDK does it where
-    nobody has. OSError where the address cannot be listened on, ConfigurationError where TLS
-    cannot be served or where others reach the address and nobody could be let in.
+    nobody has. ConfigurationError where the address cannot be listened on, where TLS cannot be
+    served, or where others reach the address and nobody could be let in.
     """
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
         tls = await stack.enter_async_context(serving_tls(settings))
-        listener = stack.enter_context(_listening(settings.mcp_host, settings.mcp_port))
+        listener = stack.enter_context(listen("RINGOUT_MCP", settings.mcp_host, settings.mcp_port))
         port = listener.getsockname()[1]
         scheme = "http" if tls is None else "https"
         origin = f"{scheme}://{_authority(settings.mcp_host, port)}"
@@ -132,12 +133,3 @@ async def _serve(
 
 def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Generator[socket.socket, None, None]:
-    family, *_, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    with socket.create_server(address[:2], family=family, backlog=_BACKLOG) as listener:
-        yield listener

@@ -12,6 +12,7 @@ from orchestrator.domain.errors import StorageUnavailable, TooManyFailures, Unau
 from orchestrator.domain.tokens import Kind, Shown
 from orchestrator.rest import notifications, oauth, sessions
 from orchestrator.rest.asker import ASKER, address_of, is_https
+from orchestrator.rest.matched import is_stream, template
 from orchestrator.rest.problems import problem
 from orchestrator.service.gate import Gatekeeper, Proof
 from orchestrator.service.shown import from_headers
@@ -43,7 +44,6 @@ NEEDS = (
 """What paths with these beginnings need; of calls, the service knows."""
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_STREAMS = "/events"
 PROVE_AGAIN_S = 5.0
 """How often who has an event stream open has to prove it anew."""
 _FOREIGN = "With a session's cookie, only pages of this origin may change anything."
@@ -68,7 +68,7 @@ class Access:
                 return problem(403, "origin_not_allowed", _FOREIGN)
             request[ASKER], request[sessions.PROOF] = proof.principal, proof
             _check_scope(request, proof.principal)
-        if not request.path.endswith(_STREAMS):
+        if not is_stream(request):
             return await handler(request)
         async with self._proved_again(request, shown):
             return await handler(request)
@@ -106,8 +106,7 @@ def shown_by(request: web.Request) -> Shown | None:
 
 
 def _is_public(request: web.Request) -> bool:
-    resource = request.match_info.route.resource
-    path = "" if resource is None else resource.canonical
+    path = template(request)
     path = "/static/{file}" if path.startswith("/static/") else path
     return path in PUBLIC or (request.method, path) in PUBLIC_OPERATIONS
 

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from orchestrator.edge.door import Door, limits
+from orchestrator.edge.listening import listen
 from orchestrator.edge.rules import rules
 from orchestrator.edge.tls import serving_tls
 from orchestrator.rest.access import Access
@@ -19,7 +20,7 @@ from orchestrator.rest.metrics import Metrics
 from orchestrator.rest.middleware import around
 from orchestrator.rest.problem_kinds import MOST_BODY
 from orchestrator.rest.routes import table
-from orchestrator.rest.server import Runner, Site, listening
+from orchestrator.rest.server import Runner, Site
 from orchestrator.rest.streams import HEARTBEAT_S, Most, Streams
 from orchestrator.rest.waits import Waits
 from orchestrator.runtime import FrontEnd, front_end, require_keys
@@ -64,7 +65,7 @@ async def run(settings: Settings) -> None:
     _on_signals(stop.set)
     async with AsyncExitStack() as stack:
         tls = await stack.enter_async_context(serving_tls(settings))
-        socket = listening(settings)
+        socket = listen("RINGOUT_REST", settings.rest_host, settings.rest_port)
         bound = settings.model_copy(update={"rest_port": socket.getsockname()[1]})
         parts = await stack.enter_async_context(front_end(bound, bound.rest_host))
         await require_keys(bound, bound.rest_host, "RINGOUT_REST_HOST", parts.backend)

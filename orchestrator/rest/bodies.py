@@ -1,14 +1,17 @@
 """A request's body: read within bounds, decoded strictly."""
 
 import asyncio
-import json
-from typing import Any, NoReturn
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from orchestrator.domain.errors import MalformedRequest
+from orchestrator.edge.strict_json import decoded
 from orchestrator.rest.problem_kinds import MOST_BODY
+from orchestrator.rest.seats import SEAT
 
 LONGEST_READ_S = 10.0
 FORM = "application/x-www-form-urlencoded"
@@ -39,17 +42,24 @@ async def form_body(request: web.Request) -> dict[str, str]:
     return dict(pairs)
 
 
-def decoded(raw: bytes) -> Any:
-    """The JSON value that `raw` is in UTF-8; MalformedRequest for anything else, for a name that
-    occurs twice, for NaN and for nesting beyond any use."""
+@asynccontextmanager
+async def arriving(request: web.Request) -> AsyncIterator[None]:
+    """The block awaits the body; meanwhile the request's seat is free for others.
+
+    Raises aiohttp's HTTPRequestTimeout where the block takes too long, and NoSeatError where all
+    seats are taken at its end.
+    """
+    if request.content.is_eof():
+        yield
+        return
+    seat = request[SEAT]
+    seat.leave()
     try:
-        return _DECODER.decode(raw.decode())
-    except UnicodeDecodeError:
-        raise _malformed("The body must be UTF-8.") from None
-    except RecursionError:
-        raise _malformed("The body is nested too deeply.") from None
-    except ValueError:
-        raise _malformed("The body must be one JSON value.") from None
+        async with asyncio.timeout(LONGEST_READ_S):
+            yield
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    seat.take()
 
 
 def _malformed(detail: str) -> MalformedRequest:
@@ -79,25 +89,7 @@ async def _read(request: web.Request) -> bytes:
     if (request.content_length or 0) > MOST_BODY:
         raise web.HTTPRequestEntityTooLarge(MOST_BODY)
     try:
-        if request.content.is_eof():
+        async with arriving(request):
             return await request.read()
-        async with asyncio.timeout(LONGEST_READ_S):
-            return await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
     except (web.RequestPayloadError, ConnectionError):
         raise _malformed("The body could not be read to its end.") from None
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _malformed("A name occurs twice in the same object.")
-    return members
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise _malformed("NaN and Infinity are not JSON.")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_no_constant)

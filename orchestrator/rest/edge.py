@@ -17,14 +17,14 @@ from orchestrator.edge.rules import (
 )
 from orchestrator.edge.tls import HSTS
 from orchestrator.rest.asker import ASKED
+from orchestrator.rest.matched import is_stream
 from orchestrator.rest.problems import problem
-
-_STREAMS = "/events"
-"""How the paths of event streams end: they are open for long, and counted elsewhere."""
+from orchestrator.rest.seats import SEAT, NoSeatError, RequestSeat, Seats
 
 _FOREIGN = {
-    "Access-Control-Expose-Headers": "Location, Retry-After, ETag, Link, Idempotency-Replayed, "
-    "Preference-Applied, RateLimit, RateLimit-Policy, WWW-Authenticate",
+    "Access-Control-Expose-Headers": "Location, Retry-After, ETag, Age, Cache-Status, Link, "
+    "Idempotency-Replayed, Ringout-Double-Click, Preference-Applied, RateLimit, RateLimit-Policy, "
+    "WWW-Authenticate",
 }
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
@@ -38,10 +38,10 @@ class Edge:
     """What every request of one application passes first."""
 
     def __init__(self, rules: Rules | None = None, most: int = 2_000) -> None:
-        """At most `most` requests are under way at the same time, besides event streams."""
+        """At most `most` requests are under way at the same time, besides event streams and those
+        whose body is awaited."""
         self._rules = rules or Rules()
-        self._most = most
-        self._under_way = 0
+        self._seats = Seats(most)
 
     async def admitted(
         self, request: web.Request, answer: Callable[[], Awaitable[web.StreamResponse]]
@@ -49,20 +49,20 @@ class Edge:
         """What `answer` gives, or the problem of a request that is not let in."""
         asked, refusal = self._judged(request)
         request[ASKED] = asked
-        is_probe = request.path in PROBES
         if refusal is not None:
-            return _problem(request, refusal)
+            return _problem(refusal)
         if asked.foreign_origin is not None and _is_preflight(request):
             return web.Response(status=204, headers=_PREFLIGHT)
-        if is_probe or (request.method == "GET" and request.path.endswith(_STREAMS)):
+        if request.path in PROBES or is_stream(request):
             return await answer()
-        if self._under_way >= self._most:
-            return _problem(request, BUSY)
-        self._under_way += 1
+        seat = request[SEAT] = RequestSeat(self._seats)
         try:
+            seat.take()
             return await answer()
+        except NoSeatError:
+            return _problem(BUSY)
         finally:
-            self._under_way -= 1
+            seat.leave()
 
     def _judged(self, request: web.Request) -> tuple[Asked, Refusal | None]:
         asked, refusal = self._rules.judged(
@@ -75,12 +75,10 @@ class Edge:
             ),
             is_tls=request.secure,
         )
-        if request.path in PROBES:
-            return asked, None
         path, _, query = request.raw_path.partition("?")
         large = head_refusal(len(path), len(query), request.raw_headers)
         odd = target_refusal(request.raw_path, request.headers.get("Host", ""))
-        return asked, large or odd or refusal
+        return asked, large or odd or (None if request.path in PROBES else refusal)
 
     async def dress(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """Gives an answer the headers that depend on who asks; a signal of the application."""
@@ -97,9 +95,9 @@ def _is_preflight(request: web.Request) -> bool:
     return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
 
 
-def _problem(request: web.Request, refusal: Refusal) -> web.Response:
+def _problem(refusal: Refusal) -> web.Response:
     headers = {"Retry-After": str(RETRY_AFTER_S)} if refusal is BUSY else {}
     response = problem(refusal.status, refusal.code, refusal.detail, headers=headers)
-    if request.method == "CONNECT":
+    if refusal.status == 400:
         response.force_close()
     return response

@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 from orchestrator.domain.errors import RingOutError
 from orchestrator.rest.access import Access
 from orchestrator.rest.edge import Edge
+from orchestrator.rest.matched import template
 from orchestrator.rest.metrics import UNMATCHED, Metrics
 from orchestrator.rest.problems import SAFE, allow, problem_of, problem_of_http
 from orchestrator.rest.waits import Waits
@@ -33,7 +34,7 @@ def around(metrics: Metrics, waits: Waits, edge: Edge, access: Access) -> Middle
         finally:
             metrics.in_flight.dec()
             seconds = None if is_stream else time.perf_counter() - began
-            metrics.answered(_route(request), request.method, status, seconds)
+            metrics.answered(template(request) or UNMATCHED, request.method, status, seconds)
         if waits.draining or status == 408:
             response.force_close()
         return response
@@ -53,8 +54,3 @@ async def _answer(metrics: Metrics, request: web.Request, handler: Handler) -> w
         return problem_of_http(error)
     except web.HTTPException as error:
         return problem_of_http(error)
-
-
-def _route(request: web.Request) -> str:
-    resource = request.match_info.route.resource
-    return UNMATCHED if resource is None else resource.canonical

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.domain.notices import Notice
+from orchestrator.rest.bodies import arriving
 from orchestrator.runtime import Hears
 from orchestrator.service.hearing import Heard
 from orchestrator.telephony.notices import LARGEST, notice_in
@@ -73,8 +74,9 @@ def _is_same(shown: str | None, secret: str) -> bool:
 async def _body(request: web.Request) -> bytes | None:
     """The body; None where it is longer than any notification."""
     read = bytearray()
-    async for chunk in request.content.iter_chunked(LARGEST):
-        read += chunk
-        if len(read) > LARGEST:
-            return None
-    return bytes(read)
+    async with arriving(request):
+        async for chunk in request.content.iter_chunked(LARGEST):
+            read += chunk
+            if len(read) > LARGEST:
+                break
+    return bytes(read) if len(read) <= LARGEST else None

@@ -72,7 +72,7 @@ def paths() -> dict[str, PathItem]:
             description="A notification of a telephony session; a handshake has none.",
             content={JSON: _BODY},
         ),
-        responses={"200": answer, **problems("not_found")},
+        responses={"200": answer, **problems("not_found", "request_timeout")},
     )
     return {PATH: PathItem(post=operation)}
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from orchestrator.edge.door import FAREWELL_S, HANDSHAKE_S, Door, Watched
 from orchestrator.edge.rules import LARGE_HEAD, LONG_TARGET, MOST_FIELD, MOST_FIELDS, MOST_TARGET
+from orchestrator.edge.tls import HSTS
 from orchestrator.rest.problems import problem, problem_of_http
-from orchestrator.settings import ConfigurationError, Settings
+from orchestrator.rest.seats import SEAT
 
 SHUTDOWN_S = 12.0
 """What aiohttp waits for a handler, twice: to end, and then to end after its request is closed."""
@@ -23,12 +26,22 @@ _BACKLOG = 1024
 log = structlog.get_logger(__name__)
 
 
-class _Protocol(Watched, RequestHandler):
-    _is_unreadable = False
+_LAST = frozenset({400, 414, 431})
+"""Where a connection is closed with one of these, more may have come on it."""
 
+
+class _Protocol(Watched, RequestHandler):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._lost = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        known = len(self._messages)
+        super().data_received(data)
+        for at in range(known, len(self._messages)):
+            message, body = self._messages[at]
+            if not isinstance(message, _ErrInfo):
+                self._messages[at] = _judged(message, body)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._lost.set()
@@ -39,7 +52,8 @@ class _Protocol(Watched, RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """After the last answer, what still comes is let run out, before aiohttp closes."""
         finished = await super().finish_response(request, resp, start_time)
-        if self._is_unreadable and self.transport is not None:
+        is_cut_short = resp.status in _LAST or _is_offer(request)
+        if is_cut_short and not resp.keep_alive and self.transport is not None:
             self.part()
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -48,7 +62,12 @@ class _Protocol(Watched, RequestHandler):
 
     @property
     def is_busy(self) -> bool:
-        return self._waiter is None
+        """Whether a request is under way; not while its body is awaited, nor when all is said."""
+        if self._is_over or not self._request_in_progress:
+            return False
+        request = self._current_request
+        seat = None if request is None else request.get(SEAT)
+        return seat is None or seat.is_taken
 
     @property
     def awaits_head(self) -> bool:
@@ -65,7 +84,7 @@ class _Protocol(Watched, RequestHandler):
             self.cut("head")
             return
         response = problem(LARGE_HEAD.status, LARGE_HEAD.code, LARGE_HEAD.detail)
-        self._link.write(_encoded(response))
+        self._link.write(_encoded(self._sealed(response)))
         self.part()
 
     def handle_error(
@@ -77,7 +96,6 @@ class _Protocol(Watched, RequestHandler):
     ) -> web.StreamResponse:
         """The problem of a request that is not HTTP (4xx), or of an error of ours (500)."""
         if status == 400:
-            self._is_unreadable = True
             log.debug("request_not_http", kind=type(exc).__name__)
             response = _unreadable(exc, message or "")
         else:
@@ -86,7 +104,37 @@ class _Protocol(Watched, RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer has left already")
         response.force_close()
+        return self._sealed(response)
+
+    def _sealed(self, response: web.Response) -> web.Response:
+        """With what every answer over TLS says; the application does not see these."""
+        if self._link.get_extra_info("sslcontext") is not None:
+            response.headers["Strict-Transport-Security"] = HSTS
         return response
+
+
+def _judged(
+    message: RawRequestMessage, body: StreamReader
+) -> tuple[RawRequestMessage | _ErrInfo, StreamReader]:
+    """What stands for a message that aiohttp would take, and for its body."""
+    if _is_ambiguous(message):
+        error = BadHttpMessage("to be read in two ways")
+        return _ErrInfo(400, error, error.message), EMPTY_PAYLOAD
+    # To llhttp, another protocol follows an offer: aiohttp drops a part of it, and reads on.
+    return (message._replace(should_close=True) if _is_offer(message) else message), body
+
+
+def _is_offer(head: RawRequestMessage | web.BaseRequest) -> bool:
+    """Whether it is to be the last request in HTTP/1 on its connection."""
+    return "Upgrade" in head.headers or head.method == "CONNECT"
+
+
+def _is_ambiguous(message: RawRequestMessage) -> bool:
+    """Whether another parser could read it in another way, though aiohttp's takes it."""
+    if message.version not in (HttpVersion10, HttpVersion11):
+        return True
+    codings = [coding.lower() for coding in message.headers.getall("Transfer-Encoding", ())]
+    return bool(codings) and (codings != ["chunked"] or "Content-Length" in message.headers)
 
 
 def _unreadable(error: BaseException | None, message: str) -> web.Response:
@@ -172,19 +220,3 @@ class Site(web.SockSite):
             backlog=self._backlog,
             ssl_handshake_timeout=HANDSHAKE_S if self._ssl_context else None,
         )
-
-
-def listening(settings: Settings) -> socket.socket:
-    """A socket bound as the settings say; ConfigurationError where that cannot be."""
-    host, port = settings.rest_host, settings.rest_port
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror:
-        raise ConfigurationError(f"RINGOUT_REST_HOST: {host} is not an address here") from None
-    try:
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise ConfigurationError(
-            f"RINGOUT_REST_PORT: cannot listen on {host} port {port} ({error.strerror}); "
-            "choose another"
-        ) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 _DAY = dt.timedelta(days=1)
@@ -24,9 +24,15 @@ class Authority:
         certificate = self._signed(self._name, self._key.public_key(), is_root=True)
         self.root.write_bytes(certificate.public_bytes(_PEM))
 
-    def issued(self, name: str, password: bytes | None = None) -> tuple[Path, Path]:
+    def issued(
+        self, name: str, password: bytes | None = None, rsa_bits: int = 0
+    ) -> tuple[Path, Path]:
         """The files of a certificate for 127.0.0.1 and localhost, and of its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = (
+            rsa.generate_private_key(65_537, rsa_bits)
+            if rsa_bits
+            else ec.generate_private_key(ec.SECP256R1())
+        )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = self._signed(subject, key.public_key(), is_root=False)
         paths = self._folder / f"{name}.pem", self._folder / f"{name}.key"
@@ -40,7 +46,11 @@ class Authority:
         return paths
 
     def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, is_root: bool
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+        *,
+        is_root: bool,
     ) -> x509.Certificate:
         moment = dt.datetime.now(dt.UTC)
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]

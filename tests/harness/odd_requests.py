@@ -16,18 +16,36 @@ def _post(path: bytes, more: bytes, body: bytes, version: bytes = b"1.1") -> byt
 
 def smuggling(path: bytes) -> dict[str, bytes]:
     """What two parsers may read in two ways: each must be refused, and the connection closed."""
+    return {**_odd_bodies(path), **_odd_heads(path)}
+
+
+def _odd_bodies(path: bytes) -> dict[str, bytes]:
     none = b"0\r\n\r\n"
     length = b"Content-Length: 4\r\n"
     return {
         "length, then chunked": _post(path, length + CHUNKED, none),
         "chunked, then length": _post(path, CHUNKED + length, none),
         "two lengths": _post(path, length + b"Content-Length: 5\r\n", b"abcde"),
+        "the same length twice": _post(path, length * 2, b"abcd"),
+        "a list of lengths": _post(path, b"Content-Length: 4, 4\r\n", b"abcd"),
         "a signed length": _post(path, b"Content-Length: +4\r\n", b"abcd"),
         "a length beyond 64 bits": _post(path, b"Content-Length: 9" + b"9" * 30 + b"\r\n", b"a"),
         "two codings": _post(path, CHUNKED + b"Transfer-Encoding: identity\r\n", none),
         "an unknown coding": _post(path, b"Transfer-Encoding: xchunked\r\n", none),
+        "no coding, and a length": _post(path, b"Transfer-Encoding:\r\n" + length, b"abcd"),
+        "no coding": _post(path, b"Transfer-Encoding:\r\n", b""),
+        "a coding, then chunked": _post(path, b"Transfer-Encoding: gzip, chunked\r\n", none),
         "chunked in 1.0": _post(path, CHUNKED, none, b"1.0"),
         "a bad chunk": _post(path, CHUNKED, b"zz\r\n"),
+        "a chunk beyond 64 bits": _post(path, CHUNKED, b"10000000000000002\r\n{}\r\n" + none),
+        "a space behind a chunk's size": _post(path, CHUNKED, b"2 \r\n{}\r\n" + none),
+        "a CR in a chunk's extension": _post(path, CHUNKED, b"2;a\rb\r\n{}\r\n" + none),
+        "an LF in a chunk's extension": _post(path, CHUNKED, b"2;a\nb\r\n{}\r\n" + none),
+    }
+
+
+def _odd_heads(path: bytes) -> dict[str, bytes]:
+    return {
         "a folded header": _get(path, b"X: a\r\n b\r\n"),
         "a space before the colon": _get(path, b"X : a\r\n"),
         "lines without CR": _get(path, b"X: a\r\n").replace(b"\r\n", b"\n"),
@@ -38,6 +56,11 @@ def smuggling(path: bytes) -> dict[str, bytes]:
         "no host in 1.0": _get(path, version=b"1.0", host=b""),
         "two hosts": _get(path, HOST),
         "another host's target": _get(b"http://evil.example" + path),
+        "another host's target, of a probe": _get(b"http://evil.example/livez"),
+        "the version 0.9": _get(path, version=b"0.9"),
+        "the version 1.2": _get(path, version=b"1.2"),
+        "the version 2.0": _get(path, version=b"2.0"),
+        "the version 2.0, of a probe": _get(b"/livez", version=b"2.0"),
         "a tunnel": b"CONNECT localhost:80 HTTP/1.1\r\n" + HOST + b"\r\n" + b"x" * 100,
         "the beginning of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0",
         "the beginning of TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 500,

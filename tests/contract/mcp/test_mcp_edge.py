@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,12 +13,11 @@ from starlette.types import Message, Receive, Scope, Send
 from orchestrator.edge.door import Door, Limits
 from orchestrator.edge.rules import Rules
 from orchestrator.mcp import edge
-from orchestrator.mcp.app import endpoint
 from orchestrator.mcp.edge import Edge
-from orchestrator.mcp.server import Server, config, whom
 from orchestrator.runtime import front_end
 from orchestrator.settings import load
 from tests.contract.mcp.conftest import address
+from tests.contract.mcp.serving_kit import serving
 from tests.harness import odd_requests
 from tests.harness.processes import Process
 from tests.harness.raw import answered, connected, ended, resident, sent
@@ -36,18 +34,12 @@ HEADERS = {"Accept": "application/json, text/event-stream"}
 async def served(redis_url: str, door: Door, **more: str) -> AsyncIterator[str]:
     """MCP in this process, on a real port."""
     settings = load({"REDIS_URL": redis_url, "RINGCENTRAL_API_KEY": "a-key", **more})
-    async with front_end(settings) as parts, door.watched():
-        app = endpoint(parts, settings, whom(settings))
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            server = Server(config(app), "ready", None, door)
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            await wait_until(lambda: server.started)
-            try:
-                yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-            finally:
-                app.subscriptions.close()
-                server.should_exit = True
-                await serving
+    async with (
+        front_end(settings) as parts,
+        door.watched(),
+        serving(parts, settings, door) as url,
+    ):
+        yield url
 
 
 async def _is_alive(url: str) -> bool:
@@ -62,6 +54,32 @@ async def test_what_can_be_read_in_two_ways_is_refused(url: str, name: str) -> N
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert reply.is_closed
     assert await _is_alive(url)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://localhost/mcp", 200),
+        (b"HTTP://LOCALHOST/mcp", 200),
+        (b"http://localhost/%6dcp", 200),
+        (b"http://localhost", 404),
+        (b"http://localhost?x", 404),
+        (b"http://localhost/x", 404),
+        (b"/http://localhost/mcp", 404),
+        (b"/m%63%70http://localhost", 404),
+        (b"http://localhost/http://localhost/mcp", 404),
+        (b"http://localhost:80/mcp", 400),
+        (b"ftp://localhost/mcp", 400),
+        (b"http://localhost/livez", 405),
+    ],
+)
+async def test_targets(url: str, target: bytes, status: int) -> None:
+    body = json.dumps(LIST).encode()
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % (target, len(body))
+
+    reply = await sent(url, head + odd_requests.JSON + b"\r\n" + body, 0)
+
+    assert reply.status == status
 
 
 @pytest.mark.parametrize("name", odd_requests.large(b"/mcp"))

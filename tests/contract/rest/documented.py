@@ -27,6 +27,17 @@ _HELD_HEADERS = frozenset(
 )
 
 
+def named_headers(described: Any) -> set[str]:
+    """The names of all headers that a part of the document gives answers."""
+    if isinstance(described, list):
+        return set().union(*map(named_headers, described))
+    if not isinstance(described, dict):
+        return set()
+    own = described.get("headers")
+    inside = set().union(*map(named_headers, described.values()))
+    return inside | set(own) if isinstance(own, dict) else inside
+
+
 def _pattern(path: str) -> str:
     parts = re.split(r"\{\w+\}", path)
     return "[^/]+".join(re.escape(part) for part in parts)

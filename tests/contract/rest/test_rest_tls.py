@@ -1,6 +1,7 @@
 """TLS by file, at both front ends: what it serves, what it refuses, and what stops a start."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -123,6 +124,32 @@ def _spoken(
         return secret.version()
 
 
+@pytest.mark.parametrize("which", ["rest_url", "mcp_url"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
+        b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: a\r\n" * 6_000,
+        b"\r\n" * 20_000,
+    ],
+)
+def test_what_no_application_sees_is_answered_as_over_tls(
+    which: str, sent: bytes, authority: Authority, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(which).removesuffix("/mcp")
+    with (
+        socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), 10) as plain,
+        _trusting(authority).wrap_socket(plain, server_hostname="127.0.0.1") as secret,
+    ):
+        secret.sendall(sent)
+        status_line, *lines = secret.recv(65_536).decode().split("\r\n")
+
+    assert status_line.split()[1] in ("400", "431")
+    assert "strict-transport-security: max-age=31536000" in [line.lower() for line in lines]
+
+
 async def test_a_client_that_does_not_speak_tls_is_no_error_of_ours(
     rest_url: str, authority: Authority, session: aiohttp.ClientSession
 ) -> None:
@@ -198,14 +225,24 @@ def files(authority: Authority, tmp_path: Path) -> dict[str, str]:
     certificate, key = authority.issued("right")
     _, other = authority.issued("other")
     _, hidden = authority.issued("hidden", b"a password")
-    text = tmp_path / "text"
+    small, small_key = authority.issued("small", rsa_bits=1024)
+    large, large_key = authority.issued("large", rsa_bits=2048)
+    text, linked, pipe = tmp_path / "text", tmp_path / "linked", tmp_path / "pipe"
     text.write_text("no PEM")
+    linked.symlink_to(pipe)
+    os.mkfifo(pipe)
     return {
         "": "",
         "certificate": str(certificate),
         "key": str(key),
         "other": str(other),
         "hidden": str(hidden),
+        "small": str(small),
+        "small key": str(small_key),
+        "large": str(large),
+        "large key": str(large_key),
+        "pipe": str(pipe),
+        "linked": str(linked),
         "text": str(text),
         "missing": str(tmp_path / "missing"),
         "folder": str(tmp_path),
@@ -213,41 +250,62 @@ def files(authority: Authority, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("certificate", "key", "named"),
+    ("certificate", "key", "named", "what"),
     [
-        ("certificate", "", "RINGOUT_TLS_KEY"),
-        ("", "key", "RINGOUT_TLS_CERT"),
-        ("missing", "key", "RINGOUT_TLS_CERT"),
-        ("certificate", "missing", "RINGOUT_TLS_KEY"),
-        ("folder", "key", "RINGOUT_TLS_CERT"),
-        ("text", "key", "RINGOUT_TLS_CERT"),
-        ("key", "key", "RINGOUT_TLS_CERT"),
-        ("certificate", "text", "RINGOUT_TLS_KEY"),
-        ("certificate", "other", "RINGOUT_TLS_KEY"),
-        ("certificate", "hidden", "RINGOUT_TLS_KEY"),
+        ("certificate", "", "RINGOUT_TLS_KEY", "needs it"),
+        ("", "key", "RINGOUT_TLS_CERT", "needs it"),
+        ("missing", "key", "RINGOUT_TLS_CERT", "No such file"),
+        ("certificate", "missing", "RINGOUT_TLS_KEY", "No such file"),
+        ("folder", "key", "RINGOUT_TLS_CERT", "a regular file"),
+        ("text", "key", "RINGOUT_TLS_CERT", "not a PEM certificate"),
+        ("key", "key", "RINGOUT_TLS_CERT", "not a PEM certificate"),
+        ("small", "small key", "RINGOUT_TLS_CERT", "too small"),
+        ("certificate", "text", "RINGOUT_TLS_KEY", "not a PEM key"),
+        ("certificate", "other", "RINGOUT_TLS_KEY", "not the key of"),
+        ("certificate", "large key", "RINGOUT_TLS_KEY", "not the key of"),
+        ("large", "key", "RINGOUT_TLS_KEY", "not the key of"),
+        ("certificate", "hidden", "RINGOUT_TLS_KEY", "without a password"),
     ],
 )
 def test_files_that_cannot_be_served_with_are_named(
-    files: dict[str, str], certificate: str, key: str, named: str
+    files: dict[str, str], certificate: str, key: str, named: str, what: str
 ) -> None:
     settings = load({"RINGOUT_TLS_CERT": files[certificate], "RINGOUT_TLS_KEY": files[key]})
 
-    with pytest.raises(ConfigurationError, match=rf"^{named}: "):
+    with pytest.raises(ConfigurationError, match=rf"^{named}: .*{what}"):
         tls_context(settings)
 
 
 @pytest.mark.parametrize("command", ["rest", "mcp"])
+@pytest.mark.parametrize(
+    ("certificate", "key", "named"),
+    [
+        ("certificate", "other", "RINGOUT_TLS_KEY"),
+        ("pipe", "key", "RINGOUT_TLS_CERT"),
+        ("certificate", "linked", "RINGOUT_TLS_KEY"),
+    ],
+)
 async def test_a_process_does_not_start_with_them(
-    fleet: Fleet, files: dict[str, str], command: str
+    fleet: Fleet, files: dict[str, str], command: str, certificate: str, key: str, named: str
 ) -> None:
-    more = {"RINGOUT_TLS_CERT": files["certificate"], "RINGOUT_TLS_KEY": files["other"]}
+    """Nor does it wait for ever for a pipe to which nobody writes."""
+    more = {"RINGOUT_TLS_CERT": files[certificate], "RINGOUT_TLS_KEY": files[key]}
 
     process = fleet.command(command, RINGCENTRAL_API_KEY="a-key", **more)
 
     await wait_until(lambda: process.code is not None, 15)
     assert process.terminate() == 2
     assert len(process.errors) == 1
-    assert "RINGOUT_TLS_KEY" in process.errors[0]
+    assert process.errors[0].startswith(f"ringout: {named}: ")
+
+
+def test_a_link_to_files_that_are_right_is_followed(files: dict[str, str], tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate", tmp_path / "key"
+    certificate.symlink_to(files["large"])
+    key.symlink_to(files["large key"])
+    named = {"RINGOUT_TLS_CERT": str(certificate), "RINGOUT_TLS_KEY": str(key)}
+
+    assert tls_context(load(named)) is not None
 
 
 def test_plain_http_is_the_default() -> None:

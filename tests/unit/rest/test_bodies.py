@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.domain.errors import InvalidRequest, MalformedRequest
-from orchestrator.rest.bodies import decoded
+from orchestrator.edge.strict_json import decoded
 from orchestrator.rest.problems import problem_of
 from orchestrator.service.models import parsed
 
