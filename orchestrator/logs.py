@@ -15,19 +15,27 @@ _TOKEN = re.compile(
     r"|(eyJ)[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{2,}(?:\.[A-Za-z0-9_-]*)?)"
 )
 """API keys and what is given out for them, signing secrets, and JWTs wherever they stand."""
-_LOUD = ("arq", "mcp", "uvicorn", "httpx", "aiohttp.access", "asyncio")
+_OURS = ("orchestrator", "workers", "simulator")
+"""Of libraries warnings are written and no more: at other levels they repeat what they carry."""
 _KEPT = frozenset({"timestamp", "level", "logger"})
+_OF_OTHERS = frozenset({"exception", "stack", "host"})
+"""What libraries and clients have worded: a number may stand there in any form."""
 
 
 def _scrub(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    is_ours = str(event.get("logger", "")).partition(".")[0] in _OURS
     return {
-        name: _scrubbed(value) if name not in _KEPT and isinstance(value, str) else value
+        name: _scrubbed(value, is_ours=is_ours and name not in _OF_OTHERS)
+        if name not in _KEPT and isinstance(value, str)
+        else value
         for name, value in event.items()
     }
 
 
-def _scrubbed(text: str) -> str:
-    bare = _SECRET.sub(r"\1 ***", phones.scrubbed_e164(text))
+def _scrubbed(text: str, *, is_ours: bool) -> str:
+    """In what we say ourselves a number has its +, and other figures are worth reading."""
+    scrub = phones.scrubbed_e164 if is_ours else phones.scrubbed
+    bare = _SECRET.sub(r"\1 ***", scrub(text))
     return _TOKEN.sub(lambda match: f"{match.group(1) or match.group(2)}***", bare)
 
 
@@ -63,9 +71,10 @@ def configure(level: str, style: str) -> None:
     handler.setFormatter(_formatter(style))
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
-    for name in _LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    wanted = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(max(wanted, logging.WARNING))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(wanted)
 
 
 def _formatter(style: str) -> logging.Formatter:

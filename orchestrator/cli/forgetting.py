@@ -48,10 +48,11 @@ def _told(answer: dict[str, Any]) -> list[str]:
 
 
 def _line(entry: dict[str, str]) -> str:
-    who = f"{entry['actor']} ({entry['via']})" if entry["via"] else entry["actor"]
-    return (
-        f"{entry['at']}  {entry['action']}  {entry['about']}  by {who}  {entry['detail']}".rstrip()
-    )
+    at = entry["at"] or f"entry {entry['id']}"
+    via = f" ({entry['via']})" if entry["via"] else ""
+    who = f"by {entry['actor']}{via}" if entry["actor"] else ""
+    told = (at, entry["action"], entry["about"], who, entry["detail"])
+    return "  ".join(part for part in told if part)
 
 
 def _kept(work: str, *arguments: Any) -> Any:

@@ -36,11 +36,14 @@ class AuditQuery(BaseModel):
 
 
 class AuditEntry(BaseModel):
-    """Who did what."""
+    """Who did what. An entry of the stream that is none of the house's own has empty fields."""
 
     id: str = Field(description="The entry's id in the stream.")
     at: str
-    action: str = Field(description="Such as call.accepted, house.paused, number.forgotten.")
+    action: str = Field(
+        description="Such as call.accepted, house.paused, number.forgotten; `unreadable` where the "
+        "entry is none of the house's own."
+    )
     owner: str = Field(description="The key that did it; empty where none was needed.")
     actor: str = Field(description="What people call who did it.")
     via: str = Field(description="rest, mcp or cli.")

@@ -13,11 +13,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
 from pydantic.alias_generators import to_camel
 
-from orchestrator.domain import calls, phones
+from orchestrator.domain import phones
 from orchestrator.domain.access import Principal, Scope
-from orchestrator.domain.calls import Call, Change
-from orchestrator.domain.errors import CallNotFound
+from orchestrator.domain.phones import Spellings
 from orchestrator.service.destinations import e164
+from orchestrator.service.numbering import spellings
+from orchestrator.service.withdrawing import Withdrawing
 from orchestrator.storage import keys, velocity_keys
 from orchestrator.storage.audit import FORGOTTEN, Actor, Audit
 from orchestrator.storage.calls import CallStore
@@ -33,7 +34,7 @@ _AT_ONCE = 50
 def _e164(number: str) -> str:
     normal = e164(number)
     if normal is None:
-        raise ValueError("must be a number in E.164 form, such as +16505550123")
+        raise ValueError("must be a number in E.164 form: +, country code, number")
     return normal
 
 
@@ -138,19 +139,18 @@ class Forgetter:
         asker.require(Scope.OPS)
         digest = await self.digests.of(number)
         await self.audit.note(FORGOTTEN, actor, digest)
-        known = await self.forgetting.known(digest)
-        found = await self._masked(number, known)
+        wanted, known = spellings(number), await self.forgetting.known(digest)
+        found = await self._masked(wanted, known)
         events = deliveries = 0
         if found.ended:
             events = await self.forgetting.events(found.ended)
-            deliveries = await self.forgetting.deliveries(number, found.ended)
-            async for names in self.search.all_keys([velocity_keys.click("*")]):
-                await self.forgetting.clicks(names, found.ended)
+            deliveries = await self.forgetting.deliveries(wanted, found.ended)
+            await self._named_by_digests(found.ended)
         is_last = not found.in_use
         await self.forgetting.index(digest, found.ended, is_last=is_last)
         if is_last:
             await self.pairs.forget(number)
-        proof = await self.search.number(number)
+        proof = await self.search.number(wanted)
         under_way = {keys.request(call_id) for call_id in found.in_use}
         return Forgotten(
             number=phones.masked(number),
@@ -160,12 +160,10 @@ class Forgetter:
             events=events,
             deliveries=deliveries,
             keys=proof.looked_at,
-            found=tuple(
-                sorted(phones.forgotten(key, number) for key in set(proof.keys) - under_way)
-            ),
+            found=tuple(sorted(wanted.hidden_in(key) for key in set(proof.keys) - under_way)),
         )
 
-    async def _masked(self, number: str, known: list[Known]) -> _Sorted:
+    async def _masked(self, wanted: Spellings, known: list[Known]) -> _Sorted:
         """Masks those of the calls that have ended, once those that wait are cancelled."""
         found = _Sorted([], [], [])
         async for one, record, was_cancelled in self._as_they_are(known):
@@ -173,31 +171,27 @@ class Forgetter:
                 found.in_use.append(one.call_id)
                 continue
             if record is not None:
-                await self.forgetting.call(number, record)
-            await self.forgetting.beside(number, one.call_id)
+                await self.forgetting.call(wanted, record)
+            await self.forgetting.beside(wanted, one.call_id)
             found.ended.append(one)
             if was_cancelled:
                 found.cancelled.append(one.call_id)
         return found
 
+    async def _named_by_digests(self, ended: list[Known]) -> None:
+        """Drops clicks, lines and places in their queues, whose digests are of several things
+        together: they are found by the calls in them."""
+        async for names in self.search.all_keys([velocity_keys.click("*"), keys.on_line("*", "*")]):
+            await self.forgetting.held(names, ended)
+        async for names in self.search.all_keys([keys.waiting_for_line("*")]):
+            await self.forgetting.listed(names, ended)
+
     async def _as_they_are(
         self, known: list[Known]
     ) -> AsyncIterator[tuple[Known, Record | None, bool]]:
+        withdrawing = Withdrawing(self.store, self.audit.clock)
         for begin in range(0, len(known), _AT_ONCE):
             some = known[begin : begin + _AT_ONCE]
-            seen = await asyncio.gather(*(self._withdrawn(one.call_id) for one in some))
+            seen = await asyncio.gather(*(withdrawing.withdraw(one.call_id) for one in some))
             for one, (record, was_cancelled) in zip(some, seen, strict=True):
                 yield one, record, was_cancelled
-
-    async def _withdrawn(self, call_id: str) -> tuple[Record | None, bool]:
-        """A call as it is, and whether it was cancelled for this, since nobody had asked for it
-        yet."""
-
-        def decide(call: Call) -> Change | None:
-            return calls.cancelled(call, self.audit.clock()) if call.may_be_placed else None
-
-        try:
-            written = await self.store.change(call_id, decide)
-        except CallNotFound:
-            return None, False
-        return written.record, written.applied

@@ -12,6 +12,7 @@ from orchestrator.domain.clock import Clock, rfc3339
 from orchestrator.storage import keys
 from orchestrator.storage.connection import Commands
 from orchestrator.storage.events import START, Place
+from orchestrator.storage.rule_book import AUDIT_FIELDS
 
 ACCEPTED = "call.accepted"
 CANCELLED = "call.cancel_requested"
@@ -27,6 +28,8 @@ REDELIVERED = "delivery.redelivered"
 SUPPRESSED = "number.suppressed"
 UNSUPPRESSED = "number.unsuppressed"
 FORGOTTEN = "number.forgotten"
+UNREADABLE = "unreadable"
+"""The action of an entry that names none: no process of ours writes one, whoever may add may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Audit:
         await self.commands.execute("XADD", keys.AUDIT, "MAXLEN", "~", self.kept, "*", *entry)
 
     async def newest(self, count: int) -> list[Mapping[str, str]]:
-        """The newest entries, newest first, each with its `id`."""
+        """The newest entries, newest first, each with its `id` and every documented field."""
         return await self.before("", count)
 
     async def before(self, entry_id: str, count: int) -> list[Mapping[str, str]]:
@@ -75,9 +78,12 @@ class Audit:
             return []
         newest = f"({entry_id}" if entry_id else "+"
         found = await self.commands.execute("XREVRANGE", keys.AUDIT, newest, "-", "COUNT", count)
-        return [{"id": place.decode(), **_texts(flat)} for place, flat in found]
+        return [{"id": place.decode(), **_fields(flat)} for place, flat in found]
 
 
-def _texts(flat: list[bytes] | Mapping[bytes, bytes]) -> dict[str, str]:
+def _fields(flat: list[bytes] | Mapping[bytes, bytes]) -> dict[str, str]:
+    """The documented fields of an entry; what it lacks is empty, what else it holds is not told."""
     pairs = flat.items() if isinstance(flat, Mapping) else zip(flat[::2], flat[1::2], strict=True)
-    return {name.decode(): value.decode() for name, value in pairs}
+    held = {name: value.decode(errors="replace") for name, value in pairs}
+    known = {name: held.get(name.encode(), "") for name, _ in AUDIT_FIELDS}
+    return {**known, "action": known["action"] or UNREADABLE}

@@ -1,16 +1,15 @@
 """Looking through everything that the house keeps, in bounded steps: nobody waits for it.
 
-It is the proof that a number is forgotten, and shares nothing with what forgets it: it does not
-know what a key is for, and reads each by its type.
+It is the proof that a number is forgotten, and shares with what forgets it only how a number is
+written: it does not know what a key is for, and reads each by its type.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.domain.phones import spellings
+from orchestrator.domain.phones import Spellings
 from orchestrator.storage import keys
 from orchestrator.storage.connection import Commands
 
@@ -43,9 +42,9 @@ class Search:
             b"stream": self._stream,
         }
 
-    async def number(self, number: str) -> Found:
-        """Where a number in E.164 form is kept, in any spelling."""
-        wanted, found = spellings(number), Found()
+    async def number(self, wanted: Spellings) -> Found:
+        """Where a number is kept, in any spelling."""
+        found = Found()
         async for some in self.all_keys(_PATTERNS):
             found.looked_at += len(some)
             holds = await asyncio.gather(*(self._holds(key, wanted) for key in some))
@@ -68,15 +67,15 @@ class Search:
                 if cursor in (b"0", 0):
                     break
 
-    async def _holds(self, key: str, wanted: re.Pattern[str]) -> bool:
-        if wanted.search(key):
+    async def _holds(self, key: str, wanted: Spellings) -> bool:
+        if wanted.are_in(key):
             return True
         kind = await self._commands.execute("TYPE", key)
         read = self._reads.get(kind if isinstance(kind, bytes) else str(kind).encode())
         if read is None:
             return False
         async for parts in read(key):
-            if any(wanted.search(_text(part)) for part in parts):
+            if any(wanted.are_in(_text(part)) for part in parts):
                 return True
         return False
 

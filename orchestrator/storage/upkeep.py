@@ -86,8 +86,8 @@ class Upkeep:
         return bool(answer)
 
     async def trim_events(self, older_than: int) -> None:
-        """Drops about those events that were written before `older_than` (ms)."""
-        await self._commands.execute("XTRIM", keys.EVENTS, "MINID", "~", max(0, older_than))
+        """Drops the events that were written before `older_than` (ms)."""
+        await self._commands.execute("XTRIM", keys.EVENTS, "MINID", "=", max(0, older_than))
 
     async def trim(self, older_than: int) -> None:
         """Drops from the indexes what was accepted before `older_than` (ms)."""

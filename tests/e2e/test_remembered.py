@@ -130,3 +130,15 @@ async def test_a_phone_is_forgotten_by_command(
     listed = await asyncio.to_thread(ringout, fleet, "audit", "--limit", "9", "--json")
     actions = [entry["action"] for entry in listed.document["entries"]]
     assert actions.count("number.forgotten") == 3
+
+
+def test_what_others_wrote_is_a_line_of_the_audit_stream(fleet: Fleet, redis_url: str) -> None:
+    with sync_redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        client.xadd(keys.AUDIT, {"a": "b"}, id="7-1")
+    ringout(fleet, "suppress", "add", FORGOTTEN)
+
+    lines = ringout(fleet, "audit").lines
+
+    assert len(lines) == 2
+    assert "  number.suppressed  " in lines[0]
+    assert lines[1] == "entry 7-1  unreadable"

@@ -30,7 +30,11 @@ OWNERS = {
     "jwt": ("orchestrator.identity",),
     "mcp": ("orchestrator.mcp",),
     "openapi_pydantic": ("orchestrator.rest",),
-    "phonenumbers": ("orchestrator.service.destinations", "orchestrator.settings.rule_checks"),
+    "phonenumbers": (
+        "orchestrator.service.destinations",
+        "orchestrator.service.numbering",
+        "orchestrator.settings.rule_checks",
+    ),
     "prometheus_client": (
         "orchestrator.mcp.metrics",
         "orchestrator.metrics",
@@ -56,11 +60,13 @@ PLAIN = {
     "dataclasses",
     "datetime",
     "enum",
+    "functools",
     "hashlib",
     "hmac",
     "math",
     "re",
     "typing",
+    "unicodedata",
 }
 """What the domain may import besides itself: no I/O, no clock, no third party."""
 

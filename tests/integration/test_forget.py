@@ -15,6 +15,7 @@ from orchestrator.domain.words import Outcome
 from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
 from orchestrator.service.forgetting import Forgetter, Forgotten
+from orchestrator.service.numbering import spellings
 from orchestrator.storage import delivery_keys, keys, velocity_keys
 from orchestrator.storage.admission import Admission, Window
 from orchestrator.storage.audit import Actor, Audit
@@ -123,7 +124,7 @@ async def test_what_names_the_phone_goes_and_the_rest_stays(house: House) -> Non
         await house.end(call_id)
     delivery = await house.deliver("wd_1", mine)
     events = await redis.xlen(keys.EVENTS)
-    assert (await Search(house.commands).number(NUMBER)).keys != []
+    assert (await Search(house.commands).number(spellings(NUMBER))).keys != []
 
     done = await house.forget()
 
@@ -138,6 +139,59 @@ async def test_what_names_the_phone_goes_and_the_rest_stays(house: House) -> Non
     assert phones.masked(NUMBER) not in json.dumps(shown)
     assert phones.masked(NUMBER).encode() not in await redis.hget(delivery, "body")
     assert await redis.xlen(keys.EVENTS) == events - 2
+
+
+WRITTEN = [
+    "6505550123",
+    "(650) 555-0123",
+    "+1\N{EN DASH}650\N{EN DASH}555\N{EN DASH}0123",
+    "1_650_555_0123",
+    "+1 (0)650 555 0123",
+    "%31%36505550123",
+    "1%E2%80%93650%E2%80%93555%E2%80%930123",
+    "1%252D650%252D555%252D0123",
+    "650/555/0123",
+    "".join(chr(ord(digit) - ord("0") + 0xFF10) for digit in "1650555") + "0123",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+async def test_a_client_s_own_words_go_however_the_number_is_written(
+    house: House, written: str
+) -> None:
+    redis, ids = house.redis, []
+    for name, words in (("with", written), ("without", written.replace("0123", "0199"))):
+        ids.append(await house.accept(name, client_reference=f"for {words}, urgent"))
+        await redis.set(keys.callback(ids[-1]), f"https://example.com/?n={words}", ex=60)
+        await house.end(ids[-1])
+    deliveries = [await house.deliver(f"wd_{call_id}", call_id) for call_id in ids]
+    holders = {keys.call(ids[0]), keys.callback(ids[0]), deliveries[0]}
+    assert holders <= set((await Search(house.commands).number(spellings(NUMBER))).keys)
+
+    done = await house.forget()
+
+    assert (done.calls, done.found) == (2, ())
+    references = [await redis.hget(keys.call(call_id), "clientReference") for call_id in ids]
+    assert (references[0], b"0199" in references[1]) == (b"", True)
+    assert await redis.exists(keys.callback(ids[0])) == 0
+    assert b"0199" in (await redis.get(keys.callback(ids[1])) or b"")
+    told = [json.loads(await redis.hget(one, "body") or "")["data"] for one in deliveries]
+    assert told[0]["clientReference"] is None
+    assert "0199" in told[1]["clientReference"]
+
+
+async def test_ids_and_times_are_not_taken_for_a_number(house: House) -> None:
+    redis, prefix = house.redis, f"{keys.PREFIX}planted:"
+    await redis.set(f"{prefix}id", "call_01a6505550123f 550e8400-e29b-41d4-a716-6505550123ab")
+    await redis.set(f"{prefix}time", "1764650555.0123 2026-06-50T55:50:12.3 96505550123")
+    await redis.set(f"{prefix}another", "+52 650 555 0123 and +16505550124")
+    await redis.zadd(f"{prefix}score", {"x": 16505550123})
+    await redis.zadd(f"{prefix}longer", {"x": 1650555012300})
+    try:
+        found = (await Search(house.commands).number(spellings(NUMBER))).keys
+        assert found == [f"{prefix}score"]
+    finally:
+        await redis.flushall()
 
 
 async def test_what_is_kept_beside_a_call_goes_with_it(house: House) -> None:
@@ -206,7 +260,7 @@ async def test_the_search_finds_a_number_in_every_type_and_spelling(house: House
     await redis.set(f"{prefix}longer", f"1{digits} {digits}0")
     await redis.set(f"{prefix}another", OTHER)
     try:
-        found = await Search(house.commands).number(NUMBER)
+        found = await Search(house.commands).number(spellings(NUMBER))
         kinds = ("string", "hash", "set", "zset", "list", "stream", digits)
         assert sorted(found.keys) == sorted(
             [f"arq:job:{keys.TAG}:place:x", *(f"{prefix}{kind}" for kind in kinds)]
@@ -266,7 +320,7 @@ async def test_what_lists_calls_is_shared_without_a_number_to_read(house: House)
     assert await mine.records("~", "~", "log", records, 20_000) == [record]
     assert await mine.presence("~", "~", presence, 20_000) == [sighting]
 
-    assert (await Search(house.commands).number(NUMBER)).keys == []
+    assert (await Search(house.commands).number(spellings(NUMBER))).keys == []
     same = Glances(house.commands, b"secret")
     assert await same.records("~", "~", "log", never, 20_000) == [record]
     assert await same.presence("~", "~", never, 20_000) == [sighting]

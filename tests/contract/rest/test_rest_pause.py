@@ -26,6 +26,10 @@ async def test_pauses_are_shown_as_they_begin_and_end(rest: Rest) -> None:
     assert (await rest.ask("GET", PATH)).json == nothing
     whole = await rest.ask("PUT", PATH, json={"reason": "call +16505550199"})
     assert whole.json["house"]["reason"] == "call +16*****0199"
+    dashed = await rest.ask(
+        "PUT", PATH, json={"reason": "650 - 555 \N{EN DASH} 0199 from 20:45:08"}
+    )
+    assert dashed.json["house"]["reason"] == "650****199 from 20:45:08"
     both = await rest.ask("PUT", PATH, json={"key": SOMEBODY})
     assert ([one["key"] for one in both.json["keys"]], both.json["paused"]) == ([SOMEBODY], True)
     assert (await rest.ask("GET", PATH)).json == both.json
@@ -47,6 +51,7 @@ async def test_pauses_are_shown_as_they_begin_and_end(rest: Rest) -> None:
         ({"key": ""}, "key"),
         ({"key": "16505550123"}, "key"),
         ({"key": "mistyped"}, "key"),
+        ({"key": "oidc_nobody"}, "key"),
         ({"why": "x"}, "why"),
         ([], "body"),
     ],

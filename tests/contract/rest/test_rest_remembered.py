@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.storage import keys
 from tests.contract.rest.conftest import Rest
 
 NUMBER = "+16505550123"
@@ -31,6 +32,7 @@ async def test_what_is_no_number_is_refused(rest: Rest, body: object) -> None:
     answer = await rest.ask("POST", "/v1/forget", json=body)
 
     assert answer.status in (400, 422)
+    assert "*" not in answer.raw.decode()
     assert await rest.front.backend.commands.redis.dbsize() == 0
 
 
@@ -38,6 +40,22 @@ async def test_what_is_no_number_is_refused(rest: Rest, body: object) -> None:
 async def test_a_page_may_be_empty(rest: Rest, place: str) -> None:
     answer = await rest.ask("GET", f"/v1/audit?before={place}")
     assert (answer.status, answer.json) == (200, {"entries": [], "next": None})
+
+
+async def test_what_others_wrote_does_not_hide_the_rest_of_the_audit_stream(rest: Rest) -> None:
+    add = rest.front.backend.commands.execute
+    await rest.place()
+    for fields in (["a", "b"], [b"\xff", b"\xff"], ["action", "call.accepted", "via", b"\xfe"]):
+        await add("XADD", keys.AUDIT, "*", *fields)
+    await rest.place()
+
+    answer = await rest.ask("GET", "/v1/audit")
+
+    told = [(one["action"], one["via"], one["actor"]) for one in answer.json["entries"]]
+    ours = ("call.accepted", "rest", told[0][2])
+    unreadable = ("unreadable", "", "")
+    foreign = [("call.accepted", "\ufffd", ""), unreadable, unreadable]
+    assert (answer.status, told) == (200, [ours, *foreign, ours])
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "before=x", "limit=1&limit=2", "y=1"])
