@@ -33,7 +33,12 @@ from orchestrator.service.webhooks import WebhookService
 from orchestrator.service.whom import Whom
 from orchestrator.settings import ConfigurationError, Settings, configured_credentials
 from orchestrator.settings.addresses import is_loopback
-from orchestrator.settings.derived import notification_secret, pair_secret
+from orchestrator.settings.derived import (
+    deliveries_kept,
+    known_for,
+    notification_secret,
+    pair_secret,
+)
 from orchestrator.storage.audit import Audit
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore, StoreOptions
@@ -137,6 +142,7 @@ async def backend(settings: Settings, patience: Patience) -> AsyncIterator[Backe
         options = StoreOptions(
             retention=settings.retention,
             live=settings.longest_call + settings.retention,
+            known=known_for(settings),
             events_kept=settings.events_kept,
             events_max_age=settings.events_max_age,
             placing_lease=round((settings.upstream_timeout + _PLACING_MARGIN_S) * 1000),
@@ -284,7 +290,7 @@ def _callbacks(settings: Settings) -> Targets | None:
 def _webhook_service(settings: Settings, parts: Backend) -> WebhookService:
     return WebhookService(
         webhooks=WebhookStore(parts.commands),
-        deliveries=DeliveryStore(parts.commands, now, delivery_job),
+        deliveries=DeliveryStore(parts.commands, now, delivery_job, deliveries_kept(settings)),
         listing=DeliveryList(parts.commands),
         dispatching=Dispatching(parts.commands, parts.blocking, now, delivery_job),
         targets=settings.webhook_targets,

@@ -12,6 +12,7 @@ from orchestrator.storage import keys
 from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.calls import CallStore
 from orchestrator.storage.credentials import CredentialBook
+from orchestrator.storage.digests import Digests
 from orchestrator.storage.evidence import EvidenceBook
 from orchestrator.storage.glances import Glances
 from orchestrator.storage.lanes import Lanes
@@ -20,7 +21,6 @@ from orchestrator.storage.looks import Looks
 from orchestrator.storage.pairs import Pairs
 from orchestrator.storage.pauses import Paused, Pauses
 from orchestrator.storage.records import Record
-from orchestrator.storage.suppression import Suppression
 from orchestrator.storage.upkeep import Upkeep
 from orchestrator.telephony.client import RingCentral
 from orchestrator.telephony.fleet import Fleet
@@ -83,7 +83,7 @@ class Work:
     looks: Looks
     upkeep: Upkeep
     pairs: Pairs
-    suppression: Suppression
+    digests: Digests
     fleet: Fleet
     book: CredentialBook
     budget: RedisBudget

@@ -22,7 +22,15 @@ from orchestrator.delivery.sender import Attempt, Failure, Sender
 from orchestrator.delivery.targets import shown_host
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import StorageUnavailable
-from orchestrator.storage.deliveries import DeliveryStore, NotNow, Settled, Started
+from orchestrator.storage.api_keys import ApiKeys
+from orchestrator.storage.deliveries import (
+    JITTER,
+    LONGEST_RETRY_AFTER_S,
+    DeliveryStore,
+    NotNow,
+    Settled,
+    Started,
+)
 from orchestrator.storage.webhooks import WebhookStore
 from workers import metrics
 from workers.context import again_in
@@ -33,8 +41,6 @@ log = structlog.get_logger(__name__)
 KEY = "delivering"
 _chance = SystemRandom()
 _LEASE_MARGIN_S = 5.0
-_JITTER = 0.2
-_LONGEST_RETRY_AFTER_S = 86_400.0
 _WRITE_FOR_S = 60.0
 _WRITE_AGAIN_S = 0.5
 _NO_SECRET = Failure("no_secret", "RINGOUT_CALLBACK_SECRET is not set here.", "ours")
@@ -47,6 +53,7 @@ class Delivering:
 
     store: DeliveryStore
     webhooks: WebhookStore
+    keys: ApiKeys
     sender: Sender
     slots: Slots
     clock: Clock
@@ -74,7 +81,7 @@ async def _deliver(work: Delivering, argument: str) -> None:
         if started.wait is not None:
             raise again_in(started.wait / 1000)
         return
-    settled = _beforehand(started)
+    settled = _beforehand(started) or await _without_key(work, started)
     if settled is None:
         attempt = await _attempt(work, started)
         settled = decided(started.attempts, attempt, work.ladder)
@@ -96,6 +103,19 @@ def _beforehand(started: Started) -> Settled | None:
         message = "The call, and with it its callbackUrl, is not kept any more."
         return Settled("dead", 0, is_attempt=False, code="forgotten", message=message)
     return Settled("deleted", 0, is_attempt=False)
+
+
+async def _without_key(work: Delivering, started: Started) -> Settled | None:
+    """What becomes of a callback whose call was made by a key that is no more: a webhook of such a
+    key is disabled, but a call's own URL has nobody else who would end it."""
+    if not (started.is_callback and started.owner):
+        return None
+    key = await work.keys.read(started.owner)
+    ended = key and key.ended(work.clock())
+    if not ended:
+        return None
+    message = f"The key that made the call {ended.said}."
+    return Settled("dead", 0, is_attempt=False, code=ended.code, message=message)
 
 
 async def _attempt(work: Delivering, started: Started) -> Attempt:
@@ -154,8 +174,8 @@ def decided(attempts: int, attempt: Attempt, ladder: Sequence[float]) -> Settled
 
 def _wait(step: float, retry_after: float | None) -> int:
     """Milliseconds: the ladder's step, jittered, or longer where the receiver asked for it."""
-    jittered = step * _chance.uniform(1 - _JITTER, 1 + _JITTER)
-    asked = min(retry_after or 0.0, _LONGEST_RETRY_AFTER_S)
+    jittered = step * _chance.uniform(1 - JITTER, 1 + JITTER)
+    asked = min(retry_after or 0.0, LONGEST_RETRY_AFTER_S)
     return round(max(jittered, asked) * 1000)
 
 

@@ -4,8 +4,9 @@ from orchestrator import __version__
 from orchestrator.delivery.sender import Sender
 from orchestrator.runtime import Backend, delivery_job, now
 from orchestrator.settings import Settings
+from orchestrator.settings.derived import deliveries_kept
 from orchestrator.storage.api_keys import ApiKeys
-from orchestrator.storage.deliveries import DeliveryStore, Kept
+from orchestrator.storage.deliveries import DeliveryStore
 from orchestrator.storage.dispatching import Dispatching
 from orchestrator.storage.webhooks import WebhookStore
 from workers.deliver import Delivering
@@ -17,11 +18,11 @@ from workers.slots import Slots
 def delivering_with(settings: Settings, parts: Backend) -> Delivering:
     """What the job that delivers is given."""
     secret = settings.callback_secret
-    kept = Kept(settings.webhook_kept, settings.retention)
     agent = f"RingOutOrchestrator/{__version__} (webhooks)"
     return Delivering(
-        store=DeliveryStore(parts.commands, now, delivery_job, kept),
+        store=DeliveryStore(parts.commands, now, delivery_job, deliveries_kept(settings)),
         webhooks=WebhookStore(parts.commands),
+        keys=ApiKeys(parts.commands, now),
         sender=Sender(settings.webhook_targets, agent, settings.webhook_timeout),
         slots=Slots(max(1, settings.worker_jobs // 2)),
         clock=now,

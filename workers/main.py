@@ -33,7 +33,6 @@ from orchestrator.storage.looks import Looks
 from orchestrator.storage.pairs import Pairs
 from orchestrator.storage.pauses import Pauses
 from orchestrator.storage.stats import Stats
-from orchestrator.storage.suppression import Suppression
 from orchestrator.storage.upkeep import Upkeep
 from workers import metrics
 from workers.cancel import cancel
@@ -123,7 +122,7 @@ def work_with(settings: Settings, parts: Backend, ways: Upstream) -> Work:
         looks=Looks(parts.commands),
         upkeep=Upkeep(parts.commands),
         pairs=Pairs(parts.commands, secret),
-        suppression=Suppression(parts.commands, digests(settings, parts.commands)),
+        digests=digests(settings, parts.commands),
         fleet=ways.fleet,
         book=ways.book,
         budget=ways.budget,

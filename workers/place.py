@@ -1,13 +1,13 @@
 """Placing: RingCentral is asked at most once for a call, whatever dies.
 
-    held? ──▶ ready ──▶ turn (the budget pays) ──▶ fence (queued → placing, gate open, not paused)
-                                                                        ──▶ POST ──▶ record
+    held? ──▶ ready ──▶ turn (the budget pays) ──▶ fence (queued → placing) ──▶ POST ──▶ record
 
-What may fail without harm is done before the fence: the rules are asked again (pause, hours,
-suppressed numbers), a connection is open, a token at hand, the call's turn has come and its
-request is paid for. From the fence on, the call is this worker's: the answer is written with the
-fence's token, and where no answer comes the call is made `unconfirmed` and never asked for again.
-The fence is given back only where RingCentral provably did nothing.
+What may fail without harm is done before the fence: a connection is open, a token at hand, the
+call's turn has come and its request is paid for. The script that writes the fence asks the rules
+once more: no phone is suppressed, nothing paused, no gate closed. From the fence on, the call is
+this worker's: the answer is written with the fence's token, and where no answer comes the call is
+made `unconfirmed` and never asked for again. The fence is given back only where RingCentral
+provably did nothing.
 
 arq may run this job again, or twice at the same time; the fence decides, not arq's bookkeeping.
 """
@@ -32,11 +32,13 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.evidence import ends
 from orchestrator.domain.words import Outcome, State
+from orchestrator.service import holding
 from orchestrator.storage.budget import gates
-from orchestrator.storage.calls import Decide
+from orchestrator.storage.calls import Decide, Obstacles
 from orchestrator.storage.lanes import Waiting
 from orchestrator.storage.pauses import Held
 from orchestrator.storage.records import Record
+from orchestrator.storage.suppression import Suppressed
 from orchestrator.telephony.answers import Placed
 from workers import holds
 from workers.context import Work, again_in, work_of
@@ -59,10 +61,6 @@ _SUPPRESSED = Reason(
 )
 
 
-class _Suppressed(Exception):
-    """One of the call's phones is never to be rung."""
-
-
 async def place(ctx: dict[Any, Any], call_id: str) -> None:
     """arq's job: places one call, if nobody has."""
     work = work_of(ctx)
@@ -83,7 +81,7 @@ async def place(ctx: dict[Any, Any], call_id: str) -> None:
         reason = Reason("request_lost", "What RingCentral was to be asked is not in Redis.")
         await _end(work, record, Outcome.FAILED, reason)
         return
-    if hold := holds.hold_on(call, found.paused, work.clock()):
+    if hold := holding.hold_on(call, found.paused, work.clock()):
         await holds.wait(work, record, hold)
     await _place(work, record, request)
 
@@ -92,13 +90,14 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
     call, asked_as = record.call, work.book.named(record.call.credential)
     try:
         await work.upstream(call).ready()
+        phones = [await work.digests.of(number) for number in _numbers(request)]
         payment = await _turn(work, record, request)
-        fence = await _fenced(work, record, payment)
+        fence = await _fenced(work, record, payment, phones)
     except StorageUnavailable:
         raise
     except Held as held:
-        await holds.wait(work, record, holds.hold_of(record.call, held.pause))
-    except _Suppressed:
+        await holds.wait(work, record, holding.hold_of(record.call, held.pause))
+    except Suppressed:
         await _end(work, record, Outcome.BLOCKED, _SUPPRESSED)
         return
     except Retryable as error:
@@ -116,18 +115,12 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
 
 
 async def _turn(work: Work, record: Record, request: dict[str, Any]) -> Payment:
-    """The payment for the call's request, once it is its turn; UpstreamGated until then, and
-    _Suppressed where one of its phones is not to be rung any more."""
+    """The payment for the call's request, once it is its turn; UpstreamGated until then."""
     call, payer = record.call, work.book.payer_named(record.call.credential)
     entering = work.lanes.enter(call.id, call.accepted_at, payer, str(record.revision))
     callee = request["to"]["phoneNumber"]
     noting = work.pairs.note(call.id, callee, work.clock(), ends(request))
-    phones = work.suppression.holds(*_numbers(request))
-    turn, _, suppressed = await asyncio.gather(entering, noting, phones)
-    if any(suppressed):
-        if isinstance(turn, Payment):
-            await work.budget.refund(turn)
-        raise _Suppressed
+    turn, _ = await asyncio.gather(entering, noting)
     if isinstance(turn, Waiting):
         wait = min(turn.seconds, _NEXT_ONES_LOOK_S) if turn.ahead < _NEXT_ONES else turn.seconds
         raise UpstreamGated("RingCentral's rate limit is spent.", wait)
@@ -137,7 +130,7 @@ async def _turn(work: Work, record: Record, request: dict[str, Any]) -> Payment:
     return turn
 
 
-async def _fenced(work: Work, record: Record, payment: Payment) -> Record | None:
+async def _fenced(work: Work, record: Record, payment: Payment, phones: list[str]) -> Record | None:
     """The call with its fence, written now; None, and the payment refunded, where there is none."""
     token = uuid4().hex
     began = time.monotonic()
@@ -145,9 +138,9 @@ async def _fenced(work: Work, record: Record, payment: Payment) -> Record | None
         written = await work.store.change(
             record,
             lambda call: _placing(work, call, token),
-            obey_gates=gates(payment.payer, payment.group),
+            obstacles=Obstacles(gates(payment.payer, payment.group), phones),
         )
-    except (UpstreamGated, Held):
+    except (Suppressed, UpstreamGated, Held):
         await work.budget.refund(payment)
         raise
     call = written.record.call
@@ -171,7 +164,7 @@ async def _fenced(work: Work, record: Record, payment: Payment) -> Record | None
 def _placing(work: Work, call: Call, token: str) -> Change | None:
     """The fence, unless the hours of the call ended since it was looked at."""
     now = work.clock()
-    return None if holds.outside(call, now) else calls.placing(call, now, token)
+    return None if holding.outside(call, now) else calls.placing(call, now, token)
 
 
 async def _end_if_expired(work: Work, record: Record) -> None:

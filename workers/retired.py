@@ -36,11 +36,9 @@ class Retired:
 
     async def _judge(self, owner: str) -> None:
         key, now = await self.keys.read(owner), self.clock()
-        if key is None or key.is_usable(now):
+        ended = key and key.ended(now)
+        if not ended:
             return
-        code, word = ("key_expired", "has expired")
-        if key.revoked_at is not None:
-            code, word = ("key_revoked", "was revoked")
-        message = f"The key that made it {word}."
-        count = await self.webhooks.disable_of(owner, code, message, now)
-        log.warning("webhooks_of_key_disabled", key=owner, reason=code, webhooks=count)
+        message = f"The key that made it {ended.said}."
+        count = await self.webhooks.disable_of(owner, ended.code, message, now)
+        log.warning("webhooks_of_key_disabled", key=owner, reason=ended.code, webhooks=count)

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator import runtime
-from orchestrator.cli.operator import actor, audit, commands
+from orchestrator.cli.operator import actor, audit, commands, parts
 from orchestrator.domain.clock import rfc3339
 from orchestrator.domain.tokens import KEY_ID_LENGTH
+from orchestrator.service.withdrawing import Withdrawing
 from orchestrator.settings import Settings
 from orchestrator.storage.api_keys import ApiKeys, Wanted, random_id
-from orchestrator.storage.audit import KEY_CREATED, KEY_REVOKED, KEY_ROTATED
+from orchestrator.storage.audit import CANCELLED, KEY_CREATED, KEY_REVOKED, KEY_ROTATED
+from orchestrator.storage.connection import FRONT_END
 from orchestrator.storage.webhooks import WebhookStore
 
 
@@ -76,14 +78,25 @@ async def rotate(settings: Settings, key_id: str, overlap: int) -> str | None:
         return None if token is None else token.text
 
 
-async def revoke(settings: Settings, key_id: str) -> bool:
-    """Whether there is such a key."""
-    async with commands(settings) as redis:
-        keys = ApiKeys(redis, runtime.now)
+async def revoke(
+    settings: Settings, key_id: str, *, cancel_calls: bool
+) -> dict[str, list[str]] | None:
+    """Its calls that wait still, and those that were cancelled; None where there is no such key."""
+    async with parts(settings, FRONT_END) as found:
+        redis = found.commands
+        keys, notes = ApiKeys(redis, runtime.now), audit(settings, redis)
         if await keys.read(key_id) is None:
-            return False
-        await audit(settings, redis).note(KEY_REVOKED, actor(), key_id)
-        is_revoked = await keys.revoke(key_id)
+            return None
+        await notes.note(KEY_REVOKED, actor(), key_id)
+        await keys.revoke(key_id)
         message = "The key that made it was revoked."
         await WebhookStore(redis).disable_of(key_id, "key_revoked", message, runtime.now())
-        return is_revoked
+        withdrawing = Withdrawing(found.store, runtime.now)
+        waiting, cancelled = await withdrawing.waiting(key_id), []
+        for call_id in waiting if cancel_calls else ():
+            await notes.note(CANCELLED, actor(), call_id)
+            _, was_cancelled = await withdrawing.withdraw(call_id)
+            if was_cancelled:
+                cancelled.append(call_id)
+        left = [] if cancel_calls else waiting
+        return {"waiting": left, "cancelled": cancelled}

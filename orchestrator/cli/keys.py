@@ -42,6 +42,9 @@ ForwardingNumbers = Annotated[
 QuotaText = Annotated[
     str | None, typer.Option("--quota", help="Calls/seconds, such as 100/3600,1000/86400.")
 ]
+CancelCalls = Annotated[
+    bool, typer.Option("--cancel-calls", help="Cancel those of its calls that wait.")
+]
 
 _group = typer.Typer(help="API keys: who may ask for calls.", rich_markup_mode=None)
 
@@ -104,11 +107,16 @@ def rotate(
 
 
 @_group.command()
-def revoke(key: Key, *, as_json: AsJson = False) -> None:
-    """Take a key away, at once and for ever."""
-    if not _kept("revoke", _id(key)):
+def revoke(key: Key, *, cancel_calls: CancelCalls = False, as_json: AsJson = False) -> None:
+    """Take a key away, at once and for ever; calls that it made and that wait are still placed."""
+    found = _kept("revoke", _id(key), cancel_calls=cancel_calls)
+    if found is None:
         raise Ended(f"there is no key {_id(key)}", FAILED)
-    show({"id": _id(key), "revoked": True}, [f"{_id(key)}  revoked"], as_json=as_json)
+    lines = [f"{_id(key)}  revoked"]
+    lines += [f"{call_id}  was waiting, and is cancelled" for call_id in found["cancelled"]]
+    if waiting := len(found["waiting"]):
+        lines.append(f"calls of it that wait and will be placed: {waiting} (--cancel-calls)")
+    show({"id": _id(key), "revoked": True, **found}, lines, as_json=as_json)
 
 
 def _scopes(given: list[str] | None) -> frozenset[Scope]:
@@ -163,7 +171,7 @@ def _line(row: dict[str, Any]) -> str:
     )
 
 
-def _kept(work: str, *arguments: Any) -> Any:
+def _kept(work: str, *arguments: Any, **named: Any) -> Any:
     """What a function of `orchestrator.cli.kept_keys` answers, which takes its time to import."""
     kept = import_module("orchestrator.cli.kept_keys")
-    return in_loop(getattr(kept, work)(settings.load(), *arguments))
+    return in_loop(getattr(kept, work)(settings.load(), *arguments, **named))

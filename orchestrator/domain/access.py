@@ -26,7 +26,9 @@ HOUSE_OWNER = ""
 
 
 OIDC_OWNER = "oidc_"
-"""Begins the owner that stands for somebody whom the identity provider names."""
+OIDC_DIGITS = 24
+"""The owner that stands for somebody whom the identity provider names: this, and so many
+hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import jwt
 
-from orchestrator.domain.access import OIDC_OWNER, Principal, Scope
+from orchestrator.domain.access import OIDC_DIGITS, OIDC_OWNER, Principal, Scope
 from orchestrator.identity.keys import ALGORITHMS, Key
 
 MOST_BYTES = 8 * 1024
@@ -79,7 +79,7 @@ def _proof(claims: Mapping[str, Any], issuer: str) -> Proof | None:
     if not 1 <= len(subject) <= _LONGEST_SUBJECT or expires - born > _LONGEST_S + _LEEWAY_S:
         return None
     digest = hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()
-    owner = f"{OIDC_OWNER}{digest[:24]}"
+    owner = f"{OIDC_OWNER}{digest[:OIDC_DIGITS]}"
     return Proof(Principal(owner, owner, _scopes(claims)), 1000 * expires)
 
 

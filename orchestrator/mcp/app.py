@@ -22,6 +22,7 @@ from orchestrator.mcp.access import METRICS, Guard, Resource
 from orchestrator.mcp.arguments import CallArguments, understood
 from orchestrator.mcp.asker import asker_of, owner_of
 from orchestrator.mcp.confirmation import Confirmation
+from orchestrator.mcp.echoes import Rejections, Server, masking
 from orchestrator.mcp.edge import MOST_BODY_BYTES, Edge
 from orchestrator.mcp.metrics import Metrics
 from orchestrator.mcp.progress import Progress
@@ -83,7 +84,7 @@ def build(front_end: FrontEnd, settings: Settings, bus: SubscriptionBus) -> MCPS
     """
     metrics = Metrics(front_end.metrics)
     confirmation = Confirmation(front_end.service, settings.mcp_confirmation)
-    mcp: MCPServer[Any] = MCPServer(
+    mcp = Server(
         _NAME,
         title="RingOut",
         version=__version__,
@@ -125,12 +126,14 @@ def endpoint(
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     app.router.redirect_slashes = False
+    mcp.session_manager.app.middleware.insert(0, masking)
     mcp.session_manager.app.add_request_handler(
         "subscriptions/listen", SubscriptionsListenRequestParams, subscriptions
     )
     resource = Resource(settings.mcp_public_url or origin, PATH, settings.oidc_issuer)
     admits = Guard(front_end.gate, resource).admits
-    guarded = PostOnly(app) if stateless else app
+    spoken = Rejections(app)
+    guarded = PostOnly(spoken) if stateless else spoken
     edge = Edge(guarded, whom, settings.most_requests, lambda: subscriptions.count, admits)
     return Endpoint(edge, subscriptions)
 

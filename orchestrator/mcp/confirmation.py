@@ -26,6 +26,7 @@ from orchestrator.domain.errors import ConfirmationDeclined, ConfirmationRequire
 from orchestrator.mcp.arguments import MakeArguments
 from orchestrator.service import CallService
 from orchestrator.service.models import Caller
+from orchestrator.storage.records import Snapshot
 
 Policy = Literal["required", "when-possible", "off"]
 
@@ -59,13 +60,15 @@ class Confirmation:
 
     async def confirmed(
         self, asker: Principal, wanted: MakeArguments, context: Context[Any]
-    ) -> MakeArguments | InputRequiredResult:
-        """The arguments to go on with, or the question to answer with.
+    ) -> MakeArguments | Snapshot | InputRequiredResult:
+        """The arguments to go on with, or what to answer with: a question, or the call that the
+        client's own key has made before, about which nobody is asked again.
 
         Arguments that a person has confirmed carry an idempotency key: the client's own, which the
         confirmation is bound to as to all arguments, or one that is the confirmation's alone.
         ConfirmationRequired, ConfirmationDeclined; and before anybody is asked, whatever refuses
-        the call without them. A call that was made before is not asked about again.
+        the call without them. Arguments whose key has made a call are never gone on with
+        unasked: the key's time may be over by then, and they would make another.
         """
         wish = context.request_state
         if wish is not None and (said := _answer(context)) is not None:
@@ -74,15 +77,14 @@ class Confirmation:
             return wanted.model_copy(update={"idempotency_key": key})
         can_ask = _can_ask(context)
         is_needed = self.policy == "required" or (self.policy == "when-possible" and can_ask)
-        if not is_needed or wanted.body.validate_only or await self._is_made(asker, wanted):
+        if not is_needed or wanted.body.validate_only:
             return wanted
+        rehearsed = await self.service.accepting.rehearse(asker, wanted.wish())
+        if rehearsed.replayed:
+            return rehearsed.snapshot
         if not can_ask:
             raise ConfirmationRequired(POLICY, _CANNOT_ASK)
         return _question(wanted)
-
-    async def _is_made(self, asker: Principal, wanted: MakeArguments) -> bool:
-        """Whether the client's own key has made this call already, so that nobody is rung."""
-        return (await self.service.accepting.rehearse(asker, wanted.wish())).replayed
 
 
 def _can_ask(context: Context[Any]) -> bool:

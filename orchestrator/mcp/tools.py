@@ -73,9 +73,10 @@ _CANCEL_MORE = (
 Answer = CallToolResult | InputRequiredResult
 Run = Callable[[dict[str, Any], Context[Any]], Awaitable[Answer]]
 Before = Callable[
-    [Principal, ArgumentsT, Context[Any]], Awaitable[ArgumentsT | InputRequiredResult]
+    [Principal, ArgumentsT, Context[Any]], Awaitable[ArgumentsT | Snapshot | InputRequiredResult]
 ]
-"""What comes before a tool acts: the arguments that it acts on, or a question to answer with."""
+"""What comes before a tool acts: the arguments that it acts on, or what it answers with instead, a
+question or a call."""
 
 
 class _AsSent(ArgModelBase):
@@ -173,7 +174,7 @@ def _answering(
                 if isinstance(settled, InputRequiredResult):
                     observation.result = "asked"
                     return settled
-                call = await act(asker, settled)
+                call = settled if isinstance(settled, Snapshot) else await act(asker, settled)
                 is_real = call.id != VALIDATE_ONLY
                 if progress is not None and is_real and (report := _report(context)) is not None:
                     call = await progress.ended(call, report)

@@ -54,7 +54,9 @@ class CallRoutes:
         if accepted.is_dry:
             return json_answer(accepted.snapshot.document, rate_limits(accepted.figures))
         call = accepted.snapshot
-        told = {"Location": self.spelling.location(account, extension, call.id)}
+        # A second click's call may be under another extension than was asked for.
+        where = self.spelling.location(call.account_id, call.extension_id, call.id)
+        told = {"Location": where}
         told |= {**_replayed(accepted), **rate_limits(accepted.figures)}
         if preferences.applied:
             told["Preference-Applied"] = preferences.applied

@@ -22,12 +22,14 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.velocity import Figure
 from orchestrator.service import hours
+from orchestrator.service.holding import hold_on
 from orchestrator.service.how_often import HowOften
 from orchestrator.service.rehearsal import VALIDATE_ONLY, rehearsed
 from orchestrator.service.whom import Whom
 from orchestrator.service.wishes import Wish
 from orchestrator.storage.admission import Accepted as Written
 from orchestrator.storage.calls import CallStore, asked
+from orchestrator.storage.pauses import Pauses
 from orchestrator.storage.records import Snapshot
 
 OUR_PREFIX = "call_"
@@ -67,7 +69,7 @@ class Accepted:
     a moment ago one for the same two phones (`is_double_click`).
 
     `figures` are what is left of the quotas, where they were looked at. With `is_dry` nothing
-    was written: the call is shown as it would be.
+    was written: a new call is shown as it would be.
     """
 
     snapshot: Snapshot
@@ -101,13 +103,13 @@ class Accepting:
         return await self._accepted(asker, wish)
 
     async def rehearse(self, asker: Principal, wish: Wish) -> Accepted:
-        """What `accept` would answer, and raises what it would, without anything being done;
-        `replayed` where a request with the key has made its call already."""
+        """What `accept` would answer, and raises what it would, without anything being done: the
+        call itself where a request with the key has made it already (`replayed`)."""
         return await self._accepted(asker, wish.dry())
 
     async def _accepted(self, asker: Principal, wish: Wish) -> Accepted:
         asker.require(Scope.CREATE)
-        request, named = wish.request, wish.named(asker)
+        request, named = wish.request, await wish.named(asker, self.whom.digests)
         try:
             self._check_callback(request.callback_url)
             await self.whom.check(asker, request)
@@ -125,13 +127,21 @@ class Accepting:
             self.options.accept_patience,
             await self.often.admission(self.whom.digests, asker, wish, call),
         )
-        if wish.is_dry:
-            return _rehearsed(call, accepted)
+        if wish.is_dry and not accepted.is_replay:
+            return await self._rehearsed(call, accepted)
         snapshot = accepted.snapshot or await self.store.snapshot(accepted.call_id)
         if snapshot is None:
             raise CallNotFound("There is no such call.")
         is_new = accepted.snapshot is not None
-        return Accepted(snapshot, not is_new, accepted.is_click, accepted.figures)
+        return Accepted(snapshot, not is_new, accepted.is_click, accepted.figures, wish.is_dry)
+
+    async def _rehearsed(self, call: Call, found: Written) -> Accepted:
+        hold = None
+        if not found.is_click:
+            paused = await Pauses(self.store.commands).read()
+            hold = hold_on(call, paused, call.accepted_at)
+        shown = rehearsed(Snapshot.of(call), found, hold.reason if hold else None)
+        return Accepted(shown, replayed=False, figures=found.figures, is_dry=True)
 
     def _check_callback(self, url: str | None) -> None:
         if url is None:
@@ -169,12 +179,6 @@ class Accepting:
             credential=payer.credential,
             owner=asker.owner,
         )
-
-
-def _rehearsed(call: Call, found: Written) -> Accepted:
-    shown = rehearsed(Snapshot.of(call), found)
-    is_known = found.snapshot is None and not found.is_click
-    return Accepted(shown, is_known, figures=found.figures, is_dry=True)
 
 
 def new_id() -> str:

@@ -35,9 +35,6 @@ class HowOften:
         """
         request = wish.request
         caller = _caller(call, request)
-        numbers = {TO: request.to.phone_number}
-        if request.from_ is not None and request.from_.phone_number is not None:
-            numbers[FROM] = request.from_.phone_number
         whose = {
             "callee": (request.to.phone_number, self.callee),
             "caller": (caller, self.caller),
@@ -45,9 +42,11 @@ class HowOften:
             "house": ("house", self.house),
         }
         clicked = f"click {asker.owner}\n{caller}\n{request.to.phone_number}"
+        caller_id = request.caller_id
         actor = audit.Actor.of(asker, wish.via)
         return Admission(
-            numbers=tuple([(field, await digests.of(number)) for field, number in numbers.items()]),
+            numbers=tuple([(field, await digests.of(number)) for field, number in _rung(request)]),
+            shown_to_callee=await digests.of(caller_id.phone_number) if caller_id else "",
             click=await digests.of(clicked),
             double_click=self.double_click,
             windows=tuple(
@@ -63,11 +62,17 @@ class HowOften:
         )
 
 
+def _rung(request: RingOutRequest) -> list[tuple[str, str]]:
+    """The numbers that are rung, by field."""
+    caller = request.from_.phone_number if request.from_ else None
+    return [(TO, request.to.phone_number), *([(FROM, caller)] if caller else [])]
+
+
 def _caller(call: Call, request: RingOutRequest) -> str:
     """Which phone rings first: RingCentral alone knows the number behind an id or a default."""
     caller = request.from_
     if caller is None:
-        return f"default {call.credential}\n{call.account_id}\n{call.extension_id}"
+        return f"default {call.credential}\n{call.extension_id}"
     return caller.phone_number or f"forwarding {caller.forwarding_number_id}"
 
 

@@ -288,6 +288,10 @@ class ValidateOnlyDocument(BaseModel):
         json_schema_extra=_left_out,
         description="The first call, where this is taken for a second click.",
     )
+    waits: ReasonDocument | None = Field(
+        description="Why the call would not be placed at once, as it would then say in `reason`: "
+        "`paused` or `outside_allowed_hours`; null where neither holds it back.",
+    )
     policies: list[PolicyDocument]
 
 

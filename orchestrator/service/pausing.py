@@ -2,13 +2,14 @@
 lets it go on. Accepted calls wait meanwhile, or expire.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr
 
 from orchestrator.domain import phones
-from orchestrator.domain.access import OIDC_OWNER
+from orchestrator.domain.access import OIDC_DIGITS, OIDC_OWNER
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import FieldError, InvalidRequest
 from orchestrator.service.models import Printable
@@ -19,6 +20,7 @@ from orchestrator.storage.pauses import Pause, Pauses
 HOUSE = "house"
 """What a pause of all calls is about, in the audit stream."""
 
+_PROVIDED = re.compile(f"{OIDC_OWNER}[0-9a-f]{{{OIDC_DIGITS}}}")
 _SETTLES_S = 5.0
 """A request that was begun before the pause has reached RingCentral by then, or never will: the
 right to send it is fresh for three seconds only."""
@@ -122,10 +124,14 @@ class Pausing:
         return await self.pauses.settled(_SETTLES_S)
 
     async def _is_somebody(self, owner: str) -> bool:
-        return owner.startswith(OIDC_OWNER) or await self.api_keys.read(owner) is not None
+        is_told = _PROVIDED.fullmatch(owner) is not None
+        return is_told or await self.api_keys.read(owner) is not None
 
     async def resume(self, actor: Actor, key: str | None) -> bool:
         """Whether it was paused; the calls that waited are placed now."""
+        known = await self.pauses.read()
+        if not (known.house if key is None else known.keys.get(key)):
+            return False
         await self.audit.note(RESUMED, actor, key or HOUSE)
         return await self.pauses.end(key)
 

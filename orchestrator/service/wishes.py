@@ -1,13 +1,12 @@
 """A wish: what somebody asks for before anything has been checked or written down."""
 
-import hashlib
-import hmac
 import json
 from dataclasses import dataclass, replace
 
 from orchestrator.domain.access import Principal
 from orchestrator.service.models import RingOutRequest
 from orchestrator.storage.admission import Idempotency
+from orchestrator.storage.digests import Digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +28,17 @@ class Wish:
         """The same, to be told what would happen."""
         return replace(self, request=self.request.model_copy(update={"validate_only": True}))
 
-    def named(self, asker: Principal) -> Idempotency | None:
-        """By what the call is found again; None where no key was given."""
-        if self.idempotency_key is None:
-            return None
-        return Idempotency(self.idempotency_key, self._fingerprint(), asker.owner)
+    async def named(self, asker: Principal, digests: Digests) -> Idempotency | None:
+        """By what the call is found again; None where no key was given.
 
-    def _fingerprint(self) -> str:
-        """Keyed by what Redis does not hold: a plain digest of two numbers can be tried out."""
-        key = self.idempotency_key or ""
+        StorageUnavailable where what numbers are known by is in Redis.
+        """
+        key = self.idempotency_key
+        if key is None:
+            return None
         shown = self.request.model_dump(
             mode="json", by_alias=True, exclude={"validate_only"}, exclude_defaults=True
         )
-        text = json.dumps([self.account, self.extension, shown], sort_keys=True).encode()
-        return hmac.new(key.encode(), text, hashlib.sha256).hexdigest()
+        wish = json.dumps([key, self.account, self.extension, shown], sort_keys=True)
+        # Two numbers can be tried out against a digest whose key is known or guessed.
+        return Idempotency(key, await digests.of(f"wish {wish}"), asker.owner)

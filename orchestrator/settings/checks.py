@@ -41,12 +41,6 @@ def sentinels(text: str) -> str:
     return text
 
 
-def host_list(text: str) -> str:
-    if text and not re.fullmatch(r"[^,\s]+(,[^,\s]+)*", text):
-        raise ValueError("must be host:port, or several separated by commas")
-    return text
-
-
 def state_keys(text: SecretStr | None) -> SecretStr | None:
     if text is not None and any(len(key) < 32 for key in text.get_secret_value().split(",")):
         raise ValueError("must be keys of at least 32 characters, separated by commas")

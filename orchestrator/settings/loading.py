@@ -54,6 +54,11 @@ def _check_together(settings: Settings) -> None:
             "RINGOUT_PUBLIC_URL: RINGOUT_NOTIFICATIONS=webhook needs it, and https unless it is a "
             "loopback address"
         )
+    about = {"AUDIENCE": settings.oidc_audience, "JWKS_URL": settings.oidc_jwks_url}
+    if not settings.oidc_issuer and (given := [name for name, value in about.items() if value]):
+        raise ConfigurationError(
+            f"RINGOUT_OIDC_ISSUER: RINGOUT_OIDC_{given[0]} needs it: whose tokens are taken"
+        )
     if settings.oidc_issuer and not settings.oidc_audience:
         raise ConfigurationError(
             "RINGOUT_OIDC_AUDIENCE: RINGOUT_OIDC_ISSUER needs it: whom the provider's tokens have "

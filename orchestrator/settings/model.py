@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from orchestrator.settings import checks
+from orchestrator.settings import checks, rule_checks
 from orchestrator.settings.addresses import authority, reachable
 from orchestrator.settings.rules import RuleSettings
 
@@ -105,7 +105,7 @@ class Settings(RuleSettings):
     rest_port: Port = Field(8080, alias="RINGOUT_REST_PORT", description="REST: port.")
     mcp_host: str = Field("127.0.0.1", alias="RINGOUT_MCP_HOST", description="MCP: address.")
     mcp_port: Port = Field(9090, alias="RINGOUT_MCP_PORT", description="MCP: port.")
-    mcp_allowed_hosts: Annotated[str, AfterValidator(checks.host_list)] = Field(
+    mcp_allowed_hosts: Annotated[str, AfterValidator(rule_checks.names)] = Field(
         "",
         alias="RINGOUT_MCP_ALLOWED_HOSTS",
         description="Further Host headers that MCP answers to besides its own address, exactly as "

@@ -9,6 +9,11 @@ from pydantic import SecretStr
 
 _QUOTAS = re.compile(r"[1-9]\d{0,6}/[1-9]\d{0,5}(,[1-9]\d{0,6}/[1-9]\d{0,5}){0,7}", re.ASCII)
 _LONGEST_S = 86_400
+_LAST_PORT = 65_535
+_HOST = re.compile(
+    r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,255}))(?::(?P<port>\d{1,5}))?",
+    re.ASCII,
+)
 
 
 def issuer(url: str) -> str:
@@ -52,14 +57,28 @@ def quotas(text: str) -> str:
 
 
 def names(text: str) -> str:
-    if text and not re.fullmatch(r"[^,\s/]+(,[^,\s/]+)*", text):
-        raise ValueError("must be host or host:port, or several separated by commas")
+    if text and not all(_is_host(part) for part in text.split(",")):
+        raise ValueError(
+            "must be host or host:port as clients send it, or several separated by commas; "
+            "no wildcards"
+        )
     return text
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text.lower())
+    if found is None or int(found["port"] or 0) > _LAST_PORT:
+        return False
+    try:
+        return found["six"] is None or ipaddress.ip_address(found["six"]).version == 6
+    except ValueError:
+        return False
 
 
 def origins(text: str) -> str:
     for part in text.split(",") if text else ():
-        if not re.fullmatch(r"https?://[^/\s,]+", part):
+        scheme, _, host = part.partition("://")
+        if scheme not in ("http", "https") or not _is_host(host):
             raise ValueError("must be origins such as https://crm.example.com, comma-separated")
     return text
 

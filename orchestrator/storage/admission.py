@@ -52,6 +52,11 @@ class Accepted:
     is_click: bool = False
     figures: tuple[Figure, ...] = ()
 
+    @property
+    def is_replay(self) -> bool:
+        """Whether a request with the same idempotency key had made the call."""
+        return self.snapshot is None and not self.is_click
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -66,9 +71,10 @@ class Window:
 class Admission:
     """What holds for one call.
 
-    `numbers` are its phones' digests by field; `click` names its owner and its phones for
-    `double_click` seconds; `audit` is its entry in the audit stream. With `is_dry`, what would
-    happen is answered and nothing is written.
+    `numbers` are the digests, by field, of the phones that it rings, and `shown_to_callee` is that
+    of its `callerId`, which is not rung: the call is only known by it. `click` names its owner and
+    its phones for `double_click` seconds; `audit` is its entry in the audit stream. With `is_dry`,
+    what would happen is answered and nothing is written.
     """
 
     numbers: tuple[tuple[str, str], ...]
@@ -78,6 +84,7 @@ class Admission:
     audit: Sequence[str]
     audit_kept: int
     is_dry: bool = False
+    shown_to_callee: str = ""
 
     @property
     def keys(self) -> list[str]:
@@ -90,6 +97,7 @@ class Admission:
         return json.dumps(
             {
                 "numbers": [digest for _, digest in self.numbers],
+                "shown": self.shown_to_callee,
                 "click": 1000 * self.double_click,
                 "windows": [
                     [(quota.most, quota.seconds) for quota in window.quotas]

@@ -10,6 +10,7 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from secrets import choice
+from typing import NamedTuple
 
 from orchestrator.domain.access import Principal, Quota, Scope, quotas_of
 from orchestrator.domain.clock import Clock, from_rfc3339, rfc3339
@@ -46,6 +47,13 @@ class Wanted:
     quotas: str = ""
 
 
+class Ended(NamedTuple):
+    """What ended a key: a code, and what is said of the key."""
+
+    code: str
+    said: str
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as it is kept; `secrets` are (digest, until when it serves, None for no end)."""
@@ -63,7 +71,15 @@ class ApiKey:
 
     def is_usable(self, now: int) -> bool:
         """Whether it was neither revoked nor has expired."""
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+        return self.ended(now) is None
+
+    def ended(self, now: int) -> Ended | None:
+        """Why it is of no use any more; None where it still is."""
+        if self.revoked_at is not None:
+            return Ended("key_revoked", "was revoked")
+        if self.expires_at is not None and now >= self.expires_at:
+            return Ended("key_expired", "has expired")
+        return None
 
     def takes(self, digest: str, now: int) -> bool:
         """Whether the digest is of one of its secrets that serve now."""

@@ -36,9 +36,12 @@ from orchestrator.storage.records import (
     shown_json,
     snapshot,
 )
+from orchestrator.storage.suppression import Suppressed
 
 Decide = Callable[[Call], Change | None]
 
+
+_NO_GATES = (keys.gate("none", "none"), keys.HOUSE_GATE, keys.HOUSE_GATE)
 
 CALLBACK_URL = "callbackUrl"
 """Kept by itself, and never sent to RingCentral."""
@@ -75,10 +78,11 @@ def untold(before: Call, after: Call) -> None:
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
     """How long and how much is kept; times are seconds, except `placing_lease` and `first_look`
-    (milliseconds)."""
+    (milliseconds). A call is `known` by its phones from its acceptance on."""
 
     retention: int = 72 * 3600
     live: int = 78 * 3600
+    known: int = 16 * 86_400
     idempotency: int = 24 * 3600
     events_kept: int = 100_000
     events_max_age: int = 7 * 86_400
@@ -92,6 +96,15 @@ class Look:
 
     lease: str
     wait: int
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacles:
+    """What may be in the way of a placing besides a pause: its gates (the keys of the bucket's,
+    the account's and the house's) may be closed, its phones (their digests) suppressed."""
+
+    gates: Sequence[str]
+    phones: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +162,7 @@ class CallStore:
     def _remembered(self, request: Mapping[str, Any]) -> str:
         """What is asked for, how long the call is known by its phones, and its callbackUrl."""
         body = {name: value for name, value in request.items() if name != CALLBACK_URL}
-        kept = max(self.options.live, self.options.events_max_age)
-        return f"{as_json(body)}\n{kept}\n{request.get(CALLBACK_URL, '')}"
+        return f"{as_json(body)}\n{self.options.known}\n{request.get(CALLBACK_URL, '')}"
 
     async def _compare_clocks(self) -> None:
         seconds, micros = await self.commands.execute("TIME")
@@ -230,14 +242,13 @@ class CallStore:
         known: str | Record,
         decide: Decide,
         *,
-        obey_gates: Sequence[str] = (),
+        obstacles: Obstacles | None = None,
         look: Look | None = None,
     ) -> Written:
         """Changes a call as `decide` says of it as it is now, or leaves it where that says None.
 
-        `obey_gates` are the keys of the gates (bucket's, account's and house's) that must
-        be open at the moment of writing; UpstreamGated where one is closed, Held where the house or
-        the call's owner is paused. CallNotFound where there is no such call.
+        Suppressed, Held or UpstreamGated where one of the `obstacles` is in the way at the moment
+        of writing. CallNotFound where there is no such call.
         """
         record = await self.record(known) if isinstance(known, str) else known
         change_id = uuid4().hex
@@ -245,11 +256,13 @@ class CallStore:
             change = decide(record.call)
             if change is None:
                 return Written(record, applied=False)
-            answer = await self._write(record, change, change_id, obey_gates, look)
+            answer = await self._write(record, change, change_id, obstacles, look)
             match answer[0]:
                 case b"written":
                     self.told(record.call, change.call)
                     return Written(Record(change.call, record.revision + 1), applied=True)
+                case b"suppressed":
+                    raise Suppressed
                 case b"paused":
                     raise Held(pause_in(answer[1]))
                 case b"gated":
@@ -265,7 +278,7 @@ class CallStore:
         record: Record,
         change: Change,
         change_id: str,
-        gates: Sequence[str],
+        obstacles: Obstacles | None,
         look: Look | None,
     ) -> Awaitable[Any]:
         before, after = record.call, change.call
@@ -275,12 +288,12 @@ class CallStore:
         items = record_items(after, shown, record.revision + 1, change_id)
         return self.commands.run(
             scripts.CHANGE,
-            _change_keys(before, after, job, gates),
+            _change_keys(before, after, job, obstacles),
             after.id,
             record.revision,
             change_id,
             after.accepted_at,
-            "1" if gates else "",
+            "1" if obstacles else "",
             *self._look_plan(before, after, look),
             self._placing_plan(before, after),
             *_job_arguments(job, now),
@@ -289,6 +302,7 @@ class CallStore:
             self.options.events_kept,
             keys.WAKE,
             " ".join(counted(before, after)),
+            " ".join(obstacles.phones if obstacles else ()),
             len(items),
             *items,
             *event_items(change, shown, now),
@@ -359,9 +373,9 @@ def _named(idempotency: Idempotency | None) -> str:
 
 
 def _change_keys(
-    before: Call, after: Call, job: JobEntry | None, gates: Sequence[str]
+    before: Call, after: Call, job: JobEntry | None, obstacles: Obstacles | None
 ) -> list[str]:
-    gate, *wider = gates or (keys.gate("none", "none"), keys.HOUSE_GATE, keys.HOUSE_GATE)
+    gate, *wider = obstacles.gates if obstacles else _NO_GATES
     return [
         keys.call(after.id),
         keys.state(before.state),
@@ -378,4 +392,5 @@ def _change_keys(
         *wider,
         keys.callback(after.id),
         keys.PAUSED,
+        keys.SUPPRESSED,
     ]

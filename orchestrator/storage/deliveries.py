@@ -1,7 +1,8 @@
 """Deliveries in Redis: attempted by one worker at a time, settled, and made anew by request."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.domain.clock import Clock, rfc3339
@@ -11,7 +12,11 @@ from orchestrator.storage.connection import Commands
 from orchestrator.storage.webhooks import Secret, secrets_of
 
 PENDING_TTL_S = 15 * 86_400
-"""Longer than any ladder, each of its steps put off for a day by the receiver."""
+"""How long after its event a delivery may wait for its first attempt."""
+JITTER = 0.2
+LONGEST_RETRY_AFTER_S = 86_400.0
+"""So far at most a receiver may put an attempt off."""
+_LEAST_TTL_S = 60
 
 JobTemplate = Callable[[int], str]
 """The JSON of a delivery's job, enqueued at a time (ms), with `@` where its argument goes."""
@@ -19,10 +24,19 @@ JobTemplate = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How long (s) a delivery is kept once it is settled."""
+    """How long (s) a delivery is kept once it is settled; `ladder` is the waits (s) between its
+    attempts."""
 
     delivered: int = 86_400
     dead: int = 72 * 3600
+    ladder: tuple[float, ...] = ()
+
+    @property
+    def at_most(self) -> int:
+        """The seconds after its event from which on nothing is kept of a delivery, whether it was
+        made anew or not: enough for the ladder, each step put off by the receiver."""
+        steps = (max(step * (1 + JITTER), LONGEST_RETRY_AFTER_S) for step in self.ladder)
+        return max(PENDING_TTL_S, math.ceil(sum(steps)) + max(self.delivered, self.dead))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,8 @@ class Started:
     is_enabled: bool
     url: str
     secrets: tuple[Secret, ...] | None
+    owner: str
+    created: int
 
     @property
     def is_callback(self) -> bool:
@@ -106,10 +122,14 @@ class DeliveryStore:
         )
 
     async def settle(self, started: Started, settled: Settled) -> bool:
-        """Writes what came of it; False where it is not this worker's any more."""
+        """Writes what came of it; False where it is not this worker's any more.
+
+        It is given up where nothing would be kept of it any more at its next attempt.
+        """
         argument = delivery_keys.job_argument(started.id, started.round)
         own, arqs = delivery_keys.job_prefixes()
         now = self._clock()
+        settled, ttl = self._in_time(settled, (now - started.created) // 1000)
         answer = await self.commands.run(
             scripts.SETTLE_DELIVERY,
             [
@@ -125,7 +145,7 @@ class DeliveryStore:
             started.token,
             settled.state,
             settled.wait,
-            self._ttl(settled.state),
+            ttl,
             "1" if settled.is_attempt else "",
             keys.PREFIX,
             own,
@@ -136,9 +156,14 @@ class DeliveryStore:
         )
         return bool(answer)
 
-    def _ttl(self, state: str) -> int:
+    def _in_time(self, settled: Settled, age: int) -> tuple[Settled, int]:
+        """What becomes of a delivery whose event is `age` seconds old, and the seconds for which
+        it is kept."""
+        left = self._kept.at_most - age
+        if settled.state == "pending" and settled.wait >= 1000 * left:
+            settled = replace(settled, state="dead", wait=0)
         known = {"delivered": self._kept.delivered, "dead": self._kept.dead}
-        return known.get(state, PENDING_TTL_S)
+        return settled, max(_LEAST_TTL_S, min(left, known.get(settled.state, left)))
 
     async def redeliver(self, delivery_id: str) -> None:
         """Attempts a delivery anew, at once; DeliveryNotFound or WebhookDisabled where not.
@@ -161,16 +186,16 @@ class DeliveryStore:
             arqs,
             self.template(self._clock()),
             keys.WAKE,
-            PENDING_TTL_S,
+            self._kept.at_most,
         )
         if answer == b"missing":
-            raise DeliveryNotFound("There is no such delivery, or its webhook was deleted.")
+            raise DeliveryNotFound("There is no such delivery any more, or its webhook is gone.")
         if answer == b"disabled":
             raise WebhookDisabled("The webhook is disabled; enable it first.")
 
 
 def _started(delivery_id: str, round_: str, token: str, answer: list[Any]) -> Started:
-    webhook, call, event, type_, attempts, body, enabled, target, secrets = (
+    webhook, call, event, type_, attempts, body, enabled, target, secrets, owner, created = (
         part.decode() for part in answer
     )
     is_callback = webhook == delivery_keys.CALLBACK
@@ -188,6 +213,8 @@ def _started(delivery_id: str, round_: str, token: str, answer: list[Any]) -> St
         is_enabled=bool(enabled),
         url=target,
         secrets=known,
+        owner=owner,
+        created=int(created),
     )
 
 

@@ -266,7 +266,7 @@ BOOK = (
         "the call that an idempotency key made",
         "24 h",
         "processes only",
-        fields=(("fingerprint", "SHA-256 of the normalised request"), ("call", "the call's id")),
+        fields=(("fingerprint", "keyed digest of the request"), ("call", "the call's id")),
     ),
     Entry(
         "ringout:<id>",

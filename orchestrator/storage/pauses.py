@@ -79,17 +79,18 @@ class Pauses:
 
     async def end(self, key: str | None) -> bool:
         """Whether there was a pause to end; the calls that waited for it are started, in order."""
-        ended = False
+        ended = None
         for state in (State.QUEUED, State.PLACING):
             begin, most = "-inf", _BATCH
             while begin:
-                was_paused, last = await self._resumed(key, state, begin, most)
-                ended = ended or was_paused
+                is_first = ended is None
+                was_paused, last = await self._resumed(key, state, begin, most, is_first=is_first)
+                ended = was_paused if is_first else ended
                 begin, most = last, 2 * most if last == begin else _BATCH
-        return ended
+        return bool(ended)
 
     async def _resumed(
-        self, key: str | None, state: State, begin: str, most: int
+        self, key: str | None, state: State, begin: str, most: int, *, is_first: bool
     ) -> tuple[bool, str]:
         answer = await self._commands.run(
             scripts.RESUME,
@@ -100,6 +101,7 @@ class Pauses:
             keys.call(""),
             keys.lane(""),
             *place_jobs(),
+            "1" if is_first else "",
         )
         return bool(answer[0]), answer[1].decode()
 

@@ -5,6 +5,10 @@ from orchestrator.storage.connection import Commands
 from orchestrator.storage.digests import Digests
 
 
+class Suppressed(Exception):
+    """One of the call's phones is never to be rung."""
+
+
 class Suppression:
     """Every method raises StorageUnavailable when Redis does not answer in time."""
 

@@ -96,7 +96,8 @@ WEBHOOK_BOOK = (
         "delivery:<id>",
         "hash",
         "one event on its way to one receiver",
-        "15 days, once delivered a day, once dead the retention",
+        "RINGOUT_WEBHOOK_KEPT once delivered, the retention once dead; 15 days after its event at "
+        "most, or the ladder's time and the longer of these where that is more",
         "dashboards",
         fields=DELIVERY_FIELDS,
     ),

@@ -71,6 +71,32 @@ def test_a_key_is_rotated_and_revoked_by_whatever_names_it(fleet: Fleet) -> None
     assert ringout(fleet, "keys", "revoke", "aaaaaaaaaaaa").code == 1
 
 
+@pytest.mark.parametrize("cancels", [True, False])
+def test_the_calls_of_a_key_that_is_revoked(fleet: Fleet, redis_url: str, *, cancels: bool) -> None:
+    text, other = created(fleet), created(fleet)
+    _, url = exposed(fleet)
+    key, ids = text.split("_")[2], []
+    for shown, number in ((text, "+16505550123"), (text, "+16505550124"), (other, "+16505550125")):
+        asked = ("call", number, "--json")
+        call = ringout(fleet, *asked, RINGOUT_PUBLIC_URL=url, RINGOUT_API_KEY=shown)
+        ids.append(call.document["id"])
+    mine = sorted(ids[:2])
+
+    option = ["--cancel-calls"] if cancels else []
+    told = ringout(fleet, "keys", "revoke", key, "--json", *option).document
+
+    assert (told["revoked"], sorted(told["cancelled"])) == (True, mine if cancels else [])
+    assert sorted(told["waiting"]) == ([] if cancels else mine)
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        calls = [client.hgetall(f"ringout:v1:{{ringout}}:call:{one}") for one in ids]
+        audit = [row for _, row in client.xrange("ringout:v1:{ringout}:audit")]
+    states = [(call["state"], call["outcome"]) for call in calls]
+    mines = ("ended", "cancelled") if cancels else ("queued", "")
+    assert states == [mines, mines, ("queued", "")]
+    noted = [row["about"] for row in audit if row["action"] == "call.cancel_requested"]
+    assert sorted(noted) == (mine if cancels else [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

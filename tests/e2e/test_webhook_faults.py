@@ -6,8 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from orchestrator.runtime import FrontEnd, front_end
+from orchestrator.delivery import signing
+from orchestrator.domain.access import EVERYTHING, Principal
+from orchestrator.runtime import FrontEnd, front_end, now
+from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from orchestrator.settings import load
+from orchestrator.storage.api_keys import ApiKeys, Wanted
 from tests.e2e.webhook_kit import CALLEE, QUICK, are, deliveries, none_pending, subscribed
 from tests.harness.clients import accept, reaches, told
 from tests.harness.processes import Fleet
@@ -16,6 +21,10 @@ from tests.harness.redis import RedisServer
 from tests.harness.simulated import Simulated
 from tests.harness.waiting import wait_until
 
+SAID = {
+    "revoked": "The key that made the call was revoked.",
+    "expired": "The key that made the call has expired.",
+}
 QUEUE = "ringout:v1:{ringout}:queue"
 
 
@@ -153,3 +162,26 @@ async def test_redis_is_killed_in_between_and_comes_back(
         await none_pending(front, 60)
         firsts = {one.id: one.json["type"] for one in receiver.got}
         assert list(firsts.values()) == events
+
+
+@pytest.mark.parametrize("ending", ["revoked", "expired", ""])
+async def test_a_callback_of_a_key_that_is_no_more_is_told_nothing(
+    fleet: Fleet, simulated: Simulated, receiver: Receiver, ending: str
+) -> None:
+    fleet.environment["RINGOUT_CALLBACK_SECRET"] = signing.new_secret()
+    async with front_end(load(fleet.environment)) as front:
+        keys = ApiKeys(front.backend.commands, now)
+        expires_at = now() + 60 if ending == "expired" else None
+        token = await keys.create(Wanted("a key", EVERYTHING, expires_at))
+        asker = Principal(token.key, "a key", EVERYTHING)
+        ends = {"from": {"phoneNumber": "+16505550100"}, "to": {"phoneNumber": CALLEE}}
+        wish = Wish(parsed({**ends, "callbackUrl": receiver.url}))
+        await front.service.accept(asker, wish)
+        if ending == "revoked":
+            await keys.revoke(token.key)
+
+        fleet.worker()
+
+        found = await are(front, "dead" if ending else "delivered", 1)
+        assert bool(receiver.got) is not bool(ending)
+        assert (found[0]["failure"] or {}).get("message") == SAID.get(ending)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.house.pages import ROOT
 
-LOCK = ROOT / "requirements.lock"
+LOCK, DEVELOPING = ROOT / "requirements.lock", ROOT / "requirements-dev.lock"
 BIN = Path(sys.executable).parent
 
 
@@ -20,9 +20,9 @@ class NotReached(Exception):
     """No advisory service could be asked."""
 
 
-def known_weaknesses(lock: Path = LOCK) -> list[str]:
-    """The advisories that concern what the lock file names, one line each; NotReached where no
-    service knows of a single package, which it would if it could be asked."""
+def asked(lock: Path) -> list[dict[str, Any]]:
+    """What is known of each package that the lock file names, as pip-audit says it; NotReached
+    where no service knows of a single one, which it would if it could be asked."""
     command = ["pip-audit", "--require-hashes", "--disable-pip", "--progress-spinner=off", "-f"]
     run = subprocess.run(
         [BIN / command[0], *command[1:], "json", "-r", str(lock)],
@@ -32,14 +32,19 @@ def known_weaknesses(lock: Path = LOCK) -> list[str]:
     )
     if not run.stdout.startswith("{"):
         raise NotReached(run.stderr.strip().splitlines()[-1] if run.stderr.strip() else "no answer")
-    found = json.loads(run.stdout)["dependencies"]
+    found: list[dict[str, Any]] = json.loads(run.stdout)["dependencies"]
     if all("skip_reason" in one for one in found):
         raise NotReached(f"none of {len(found)} packages was found there")
+    return found
+
+
+def known_weaknesses(found: list[dict[str, Any]]) -> list[str]:
+    """One line for each advisory, and for each package that could not be looked up."""
     return [
         f"{one['name']} {one['version']}: {advisory['id']}"
         for one in found
         for advisory in one.get("vulns", ())
-    ]
+    ] + [f"{one['name']}: {one['skip_reason']}" for one in found if "skip_reason" in one]
 
 
 def components(lock: Path = LOCK) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def _done(command: list[str]) -> str:
 
 
 def main() -> int:
-    """Exit code 1 where there is a known weakness."""
+    """Exit code 1 where there is a known weakness, or a package that nobody knows."""
     if sys.argv[1] == "sbom":
         target = Path(sys.argv[2])
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -70,10 +75,11 @@ def main() -> int:
         sys.stdout.write(f"{target}: {len(bill['components'])} components\n")
         return 0
     try:
-        found = known_weaknesses()
+        packages = [*asked(LOCK), *asked(DEVELOPING)]
     except NotReached as error:
         sys.stdout.write(f"NOT CHECKED: no advisory service can be reached from here ({error})\n")
         return 0
+    found = known_weaknesses(packages)
     sys.stdout.write("".join(f"{line}\n" for line in found) or "no known weakness\n")
     return 1 if found else 0
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,4 +64,14 @@ def test_a_service_that_knows_no_package_was_not_reached(tmp_path: Path) -> None
     lock.write_text(f"there-is-no-such-package-here==1.0 --hash=sha256:{'0' * 64}\n")
 
     with pytest.raises(supply.NotReached):
-        supply.known_weaknesses(lock)
+        supply.asked(lock)
+
+
+def test_a_weakness_is_told_and_so_is_what_could_not_be_looked_up() -> None:
+    found: list[dict[str, Any]] = [
+        {"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1"}, {"id": "PYSEC-2"}]},
+        {"name": "b", "version": "2", "vulns": []},
+        {"name": "c", "skip_reason": "not found"},
+    ]
+    told = ["a 1: PYSEC-1", "a 1: PYSEC-2", "c: not found"]
+    assert supply.known_weaknesses(found) == told

@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from orchestrator.domain import calls
 from orchestrator.domain.access import HOUSE, Quota
+from orchestrator.domain.calls import Call, Change
 from orchestrator.domain.errors import RefusedByPolicy, VelocityExceeded
 from orchestrator.domain.words import Outcome, State
 from orchestrator.runtime import now
@@ -15,6 +17,7 @@ from orchestrator.service.how_often import HowOften
 from orchestrator.service.models import parsed
 from orchestrator.service.wishes import Wish
 from orchestrator.storage import keys
+from orchestrator.storage.calls import Decide
 from orchestrator.storage.connection import WORKER, connect
 from orchestrator.storage.suppression import Suppression
 from tests.integration.accepting_kit import FROM, HOURS, TO, House, asker
@@ -90,12 +93,55 @@ async def test_a_click_after_the_end_is_another_call(house: House) -> None:
     assert (await house.accept()).snapshot.id != first.id
 
 
+def _placing(call: Call) -> Change | None:
+    return calls.placing(call, now(), "f")
+
+
+def _released(call: Call) -> Change | None:
+    return calls.released(call, now(), "f")
+
+
+def _unconfirmed(call: Call) -> Change | None:
+    return calls.unconfirmed(call, "timeout", "No answer.")
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_dead"),
+    [
+        ([], True),
+        ([_placing, _released], True),
+        ([_placing], False),
+        ([_placing, _unconfirmed], False),
+    ],
+)
+async def test_a_call_that_is_not_worth_placing_any_more_is_no_first_click(
+    house: House, steps: list[Decide], *, is_dead: bool
+) -> None:
+    house.often = HowOften(double_click=5)
+    first = (await house.accept()).snapshot
+    for step in steps:
+        assert (await house.store.change(first.id, step)).applied
+    assert (await house.accept()).is_double_click
+    await house.store.change(
+        first.id, lambda call: Change(replace(call, expires_at=now() - 1), None)
+    )
+
+    dry = json.loads((await house.accept(validateOnly=True)).snapshot.document)
+    second = await house.accept()
+
+    told = "accepted" if is_dead else "replayed_double_click"
+    assert dry["validateOnly"]["outcome"] == told
+    assert (second.is_double_click, second.snapshot.id != first.id) == (not is_dead, is_dead)
+    assert (await house.accept()).snapshot.id == second.snapshot.id
+
+
 async def test_a_rehearsal_knows_the_call_that_its_key_has_made(house: House) -> None:
-    await house.accept(key="k")
+    made = (await house.accept(key="k")).snapshot
     accepting = house.accepting()
     wish = parsed({"from": {"phoneNumber": FROM}, "to": {"phoneNumber": TO}})
 
-    assert (await accepting.rehearse(HOUSE, Wish(wish, idempotency_key="k"))).replayed
+    known = await accepting.rehearse(HOUSE, Wish(wish, idempotency_key="k"))
+    assert (known.replayed, known.snapshot) == (True, made)
     assert not (await accepting.rehearse(HOUSE, Wish(wish, idempotency_key="other"))).replayed
 
 

@@ -283,6 +283,8 @@ async def test_a_token_that_is_too_large_costs_no_question(
     ("environment", "named"),
     [
         ({"RINGOUT_OIDC_ISSUER": "https://login.example.com"}, "RINGOUT_OIDC_AUDIENCE"),
+        ({"RINGOUT_OIDC_AUDIENCE": "https://x"}, "RINGOUT_OIDC_ISSUER"),
+        ({"RINGOUT_OIDC_JWKS_URL": "https://x/keys"}, "RINGOUT_OIDC_ISSUER"),
         ({"RINGOUT_OIDC_ISSUER": "http://login.example.com"}, "RINGOUT_OIDC_ISSUER"),
         ({"RINGOUT_OIDC_ISSUER": "ftp://localhost"}, "RINGOUT_OIDC_ISSUER"),
         ({"RINGOUT_OIDC_ISSUER": "https://a@login.example.com"}, "RINGOUT_OIDC_ISSUER"),

@@ -1,6 +1,8 @@
 """The pause switch on a real server: the fence obeys it, and its end starts who waited."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -12,11 +14,13 @@ from orchestrator.domain.words import State
 from orchestrator.runtime import now
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.budget import gates
+from orchestrator.storage.calls import Obstacles
 from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.pauses import Held, Pauses
+from orchestrator.storage.scripts import Script
 from tests.integration.test_lanes import Street
 
-GATES = gates(Payer(), "heavy")
+OBSTACLES = Obstacles(gates(Payer(), "heavy"), ["a phone"])
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def pauses(redis: Redis) -> Pauses:
 
 async def fence(street: Street, call: Call) -> bool:
     written = await street.store.change(
-        call.id, lambda known: calls.placing(known, now(), "fence"), obey_gates=GATES
+        call.id, lambda known: calls.placing(known, now(), "fence"), obstacles=OBSTACLES
     )
     return written.applied
 
@@ -93,11 +97,40 @@ async def test_the_end_starts_who_waited_in_order(
     await pauses.begin("k1", "", "me", now())
     await pauses.begin(None, "", "me", now())
     await pauses.end("k1")
-    assert min([await street.due(call) for call in mine]) > now() + 50_000
+    assert max([await street.due(call) for call in mine]) <= now()
+    assert not await redis.zrange(keys.lane("default"), 0, -1)
+    for call in mine:
+        await redis.zadd(keys.QUEUE, {keys.job_id("place", call.id): now() + 60_000})
     await pauses.end(None)
     assert max([await street.due(call) for call in mine]) <= now()
     lane = await redis.zrange(keys.lane("default"), 0, -1)
     assert [one.decode() for one in lane] == [call.id for call in mine]
+
+
+class Interrupted(Commands):
+    """Somebody pauses the house again right after the first of the scripts that end a pause."""
+
+    is_done = False
+
+    async def run(self, script: Script, names: Sequence[str], *args: Any) -> Any:
+        answer = await super().run(script, names, *args)
+        if script is scripts.RESUME and not self.is_done:
+            self.is_done = True
+            await Pauses(Commands(self.redis, WORKER)).begin(None, "second", "me", now())
+        return answer
+
+
+async def test_a_pause_that_begins_meanwhile_goes_on(redis: Redis, street: Street) -> None:
+    await street.accepts(1)
+    pauses = Pauses(Interrupted(redis, WORKER))
+    await pauses.begin(None, "first", "me", now())
+
+    assert await pauses.end(None)
+
+    house = (await pauses.read()).house
+    assert house is not None
+    assert house.reason == "second"
+    assert await Pauses(Commands(redis, WORKER)).end(None)
 
 
 async def test_the_end_of_a_key_s_pause_is_nothing_to_others(

@@ -27,7 +27,7 @@ from orchestrator.runtime import now
 from orchestrator.storage import keys
 from orchestrator.storage.admission import Idempotency
 from orchestrator.storage.budget import RedisBudget, gates
-from orchestrator.storage.calls import CallStore, Decide, StoreOptions
+from orchestrator.storage.calls import CallStore, Decide, Obstacles, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
 from orchestrator.storage.listing import CallList, Wanted
 from orchestrator.storage.looks import Looks
@@ -154,7 +154,7 @@ async def test_a_closed_gate_keeps_the_fence_from_being_taken(
         await store.change(
             "call_1",
             lambda c: calls.placing(c, now(), "x"),
-            obey_gates=gates(Payer(), "heavy"),
+            obstacles=Obstacles(gates(Payer(), "heavy"), ["a phone"]),
         )
     assert 25 < gated.value.retry_after <= 30
     after = await dump(redis)

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.domain import calls
-from orchestrator.domain.access import Quota
+from orchestrator.domain.access import HOUSE, Quota
 from orchestrator.domain.errors import RefusedByPolicy, VelocityExceeded
 from orchestrator.runtime import now
 from orchestrator.service.accepting import Accepted
 from orchestrator.service.how_often import HowOften
+from orchestrator.service.models import parsed
+from orchestrator.service.wishes import Wish
 from orchestrator.storage import audit, keys
 from orchestrator.storage.connection import WORKER, connect
 from orchestrator.storage.suppression import Suppression
@@ -139,6 +141,15 @@ async def test_default_phones_and_forwarding_numbers_are_callers_too(house: Hous
         await house.accept(caller=None, **caller)
         with pytest.raises(VelocityExceeded):
             await house.accept(to="+16505550199", caller=None, **caller)
+
+
+async def test_a_default_phone_is_one_however_its_account_is_called(house: House) -> None:
+    house.often = HowOften(caller=(Quota(1, 60),))
+    request = parsed({"to": {"phoneNumber": TO}})
+    await house.accepting().accept(HOUSE, Wish(request, "~", "101"))
+    with pytest.raises(VelocityExceeded):
+        await house.accepting().accept(HOUSE, Wish(request, "4001", "101"))
+    await house.accepting().accept(HOUSE, Wish(request, "4001", "102"))
 
 
 async def test_a_key_has_quotas_of_its_own_beside_the_house_s(house: House) -> None:

@@ -1,6 +1,7 @@
 """Deliveries on a real server: every script may be sent twice, and by two at a time."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,16 @@ from orchestrator.domain.errors import DeliveryNotFound, WebhookNotFound
 from orchestrator.runtime import FrontEnd, delivery_job, front_end, now
 from orchestrator.service.webhook_models import WebhookChange, WebhookRequest
 from orchestrator.settings import load
+from orchestrator.storage import delivery_keys
 from orchestrator.storage.connection import WORKER, Commands
-from orchestrator.storage.deliveries import DeliveryStore, NotNow, Settled, Started
+from orchestrator.storage.deliveries import (
+    PENDING_TTL_S,
+    DeliveryStore,
+    Kept,
+    NotNow,
+    Settled,
+    Started,
+)
 from orchestrator.storage.delivery_list import DeliveryList
 from orchestrator.storage.dispatching import BEGINNING, Dispatching, New, Step
 
@@ -38,7 +47,7 @@ class Parts:
         self.front, self.webhook, self.version = front, webhook, version
         self.dispatching = Dispatching(commands, blocking, now, delivery_job)
         self.store = DeliveryStore(commands, now, delivery_job)
-        self.redis = commands.redis
+        self.redis: Any = commands.redis
 
     def new(self, number: int, call: str = "call_1") -> New:
         """A delivery."""
@@ -57,6 +66,13 @@ class Parts:
         started = await self.store.begin(f"{delivery_id}.{round_}", by, LEASE_MS)
         assert isinstance(started, Started), started
         return started
+
+    async def aged(self, delivery_id: str, seconds: int) -> str:
+        """Its event was written so long ago, and it is kept accordingly; its key."""
+        key = delivery_keys.delivery(delivery_id)
+        await self.redis.hset(key, mapping={"createdMs": now() - 1000 * seconds})
+        await self.redis.expire(key, Kept().at_most - seconds)
+        return key
 
     async def jobs(self) -> list[str]:
         """The deliveries' jobs, by due time."""
@@ -184,7 +200,7 @@ async def test_indexes_forget_what_is_not_kept(parts: Parts) -> None:
 
 async def test_a_webhook_with_too_much_waiting_is_disabled_and_says_so(parts: Parts) -> None:
     key = f"ringout:v1:{{ringout}}:webhook:{parts.webhook}"
-    await parts.redis.execute_command("HSET", key, "pending", 20_000)  # type: ignore[no-untyped-call]
+    await parts.redis.execute_command("HSET", key, "pending", 20_000)
     await parts.written(1)
     webhook = await parts.front.webhooks.webhooks.get(parts.webhook)
     assert webhook.disabled is not None
@@ -231,3 +247,49 @@ async def test_making_dead_ones_anew_does_not_look_at_all_that_were_delivered(pa
     assert [found async for found in listing.dead_since(parts.webhook, 0)] == [[ids[-1]]]
     assert [found async for found in listing.dead_since(other.id, 0)] == []
     assert counting.sent < 10
+
+
+HOUR_S = 3_600
+
+
+@pytest.mark.parametrize("end", ["delivered", "dead"])
+async def test_one_that_is_made_anew_is_kept_no_longer_for_it(parts: Parts, end: str) -> None:
+    (one,) = await parts.written(1)
+    await parts.store.settle(await parts.begun(one), Settled(end))
+    key = await parts.aged(one, Kept().at_most - 2 * HOUR_S)
+
+    await parts.store.redeliver(one)
+    assert HOUR_S < await parts.redis.ttl(key) <= 2 * HOUR_S
+    await parts.store.settle(await parts.begun(one, 2), Settled(end))
+    assert HOUR_S < await parts.redis.ttl(key) <= 2 * HOUR_S
+    assert await parts.pending() == 0
+
+    await parts.aged(one, Kept().at_most - HOUR_S + 60)
+    with pytest.raises(DeliveryNotFound):
+        await parts.store.redeliver(one)
+    assert await parts.pending() == 0
+
+
+async def test_what_would_be_attempted_when_nothing_is_kept_of_it_is_given_up(
+    parts: Parts,
+) -> None:
+    (one,) = await parts.written(1)
+    key = await parts.aged(one, Kept().at_most - 2 * HOUR_S)
+    await parts.store.settle(await parts.begun(one), Settled("pending", HOUR_MS))
+    await parts.store.redeliver(one)
+    assert await parts.redis.hget(key, "state") == b"pending"
+
+    await parts.store.settle(await parts.begun(one, 2), Settled("pending", 3 * HOUR_MS))
+
+    assert await parts.redis.hmget(key, ["state", "nextAttemptMs"]) == [b"dead", b""]
+    assert (await parts.redis.hget(key, "settledAt")) is not None
+    assert await parts.redis.ttl(key) <= 2 * HOUR_S
+    assert await parts.pending() == 0
+
+
+async def test_what_waits_for_its_first_attempt_is_kept_from_its_event_on(parts: Parts) -> None:
+    old = replace(parts.new(1), time=now() - 9 * 24 * HOUR_MS)
+    await parts.dispatching.write_one(old)
+
+    left = await parts.redis.ttl(delivery_keys.delivery(old.id))
+    assert left <= PENDING_TTL_S - 9 * 24 * HOUR_S

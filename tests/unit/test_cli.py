@@ -108,6 +108,12 @@ def test_a_plan_without_credentials_simulates_ringcentral() -> None:
     assert plan.environment["RINGOUT_REST_PORT"] == str(plan.rest.port)
 
 
+@pytest.mark.parametrize(("regions", "told"), [("", "US"), ("US,GB", "GB, US")])
+def test_who_starts_it_is_told_which_regions_are_rung(regions: str, told: str) -> None:
+    plan = planned({**ANY, "RINGOUT_REGIONS": regions}, is_terminal=False)
+    assert f"Rings        {told}  (RINGOUT_REGIONS)" in banner.text(plan, "redis://")
+
+
 def test_a_simulated_plan_lets_webhooks_reach_this_machine() -> None:
     plan = planned(ANY, is_terminal=False)
     assert plan.environment["RINGOUT_WEBHOOK_TARGETS"] == "any"

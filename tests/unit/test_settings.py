@@ -29,6 +29,16 @@ def test_the_defaults_are_the_contract_s() -> None:
         ("RINGOUT_MCP_PORT", "-1"),
         ("RINGOUT_REDIS_SENTINELS", "here"),
         ("RINGOUT_LOG_LEVEL", "loud"),
+        ("RINGOUT_ALLOWED_HOSTS", "*"),
+        ("RINGOUT_ALLOWED_HOSTS", "*.example.com"),
+        ("RINGOUT_ALLOWED_HOSTS", "a.example.com,,b.example.com"),
+        ("RINGOUT_ALLOWED_HOSTS", "a.example.com:65536"),
+        ("RINGOUT_ALLOWED_HOSTS", "[fe80::1::2]"),
+        ("RINGOUT_MCP_ALLOWED_HOSTS", "http://x"),
+        ("RINGOUT_MCP_ALLOWED_HOSTS", "*"),
+        ("RINGOUT_ALLOWED_ORIGINS", "https://*.example.com"),
+        ("RINGOUT_ALLOWED_ORIGINS", "https://a@b"),
+        ("RINGOUT_ALLOWED_ORIGINS", "ftp://x"),
         ("RINGOUT_RETENTION", "60"),
         ("RINGOUT_WORKER_JOBS", "0"),
         ("RINGOUT_CADENCE_FACTOR", "0"),
@@ -101,3 +111,11 @@ def test_webhooks_of_ringcentral_s_come_to_a_public_address(url: str) -> None:
 def test_where_there_is_none_that_will_do_it_is_named(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^RINGOUT_PUBLIC_URL: "):
         load({"RINGOUT_NOTIFICATIONS": "webhook", "RINGOUT_PUBLIC_URL": url})
+
+
+def test_hosts_and_origins_as_clients_send_them_are_taken() -> None:
+    hosts = "Calls.Example.com,calls.example.com:8443,10.0.0.7,[2001:db8::1]:443,rest"
+    origins = "https://crm.example.com,http://localhost:3000"
+    given = {"RINGOUT_ALLOWED_HOSTS": hosts, "RINGOUT_ALLOWED_ORIGINS": origins}
+    settings = load(given | {"RINGOUT_MCP_ALLOWED_HOSTS": hosts})
+    assert (settings.allowed_hosts, settings.allowed_origins) == (hosts, origins)

@@ -25,6 +25,7 @@ Everything is up.
   MCP          {plan.mcp.url}/mcp
   RingCentral  {simulated}
   Redis        {redis}{_webhooks(plan)}
+  Rings        {", ".join(sorted(plan.settings.allowed_regions))}  (RINGOUT_REGIONS)
 
 Paste this into another terminal to place a call{real}:
 

@@ -2,9 +2,10 @@
 -- KEYS  1 delivery
 -- ARGV  1 delivery id  2 round  3 token  4 lease ms  5 prefix of our keys
 -- Answers {'over'} (nothing to do), {'waits'} (for an earlier one in its lane), {'later', ms} or
--- {'go', webhook, call, event, type, attempts, body, enabled, URL, secrets}
+-- {'go', webhook, call, event, type, attempts, body, enabled, URL, secrets, owner,
+-- created ms}
 local known = redis.call('HMGET', KEYS[1], 'state', 'round', 'webhook', 'call', 'event', 'type',
-  'attempts', 'body', 'nextAttemptMs', 'lease', 'leaseMs')
+  'attempts', 'body', 'nextAttemptMs', 'lease', 'leaseMs', 'owner', 'createdMs')
 if known[1] ~= 'pending' or known[2] ~= ARGV[2] then
   return {'over'}
 end
@@ -31,4 +32,4 @@ else
 end
 redis.call('HSET', KEYS[1], 'lease', ARGV[3], 'leaseMs', server + ARGV[4])
 return {'go', known[3], known[4], known[5], known[6], known[7], known[8], enabled or '',
-  target or '', secrets or ''}
+  target or '', secrets or '', known[12] or '', known[13]}

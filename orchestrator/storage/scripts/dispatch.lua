@@ -4,9 +4,9 @@
 --       8 how many events were passed
 -- ARGV  1 owner of the lease, '' to write deliveries and leave the cursor  2 lease ms
 --       3 expected cursor  4 next cursor  5 expected version  6 prefix of our keys
---       7 prefix of job ids  8 arq's prefix of jobs  9 job JSON, @ for its argument  10 TTL s
---      11 most pending of a webhook  12 wake channel  13 now, RFC 3339
---      14 how many events were passed then
+--       7 prefix of job ids  8 arq's prefix of jobs  9 job JSON, @ for its argument
+--      10 TTL s (a delivery's is from its event on)  11 most pending of a webhook  12 wake channel
+--      13 now, RFC 3339  14 how many events were passed then
 --      15... for each delivery: id, webhook, event, type, call, sequence, time ms, body, owner
 -- Answers 'written', 'moved' (the cursor), 'lost' (the lease) or 'stale' (the webhooks)
 if ARGV[1] ~= '' then
@@ -54,6 +54,7 @@ for at = 15, #ARGV, 9 do
     for _, own in ipairs({key, of_webhook, lane, of_owner}) do
       redis.call('EXPIRE', own, ARGV[10])
     end
+    redis.call('PEXPIREAT', key, math.max(created + ARGV[10] * 1000, server + 3600000))
   end
 end
 return 'written'

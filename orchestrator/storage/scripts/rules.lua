@@ -1,6 +1,6 @@
 -- The house's rules on a new call: begins every script that accepts one, after velocity.lua.
 -- `rules` are ARGV[17] decoded, nil where a call is written down that nobody asks for:
---   numbers: digests, none of which may be in KEYS[15]
+--   numbers: digests, none of which may be in KEYS[15]  shown: one that may, or ''
 --   click: ms in which KEYS[16] holds a call to the same phones, 0 for not at all
 --   windows: see velocity.lua  dry: whether nothing is to be written
 --   audit: the entry for KEYS[17], of which `kept` are kept
@@ -12,16 +12,17 @@ local function named(call)
   end
 end
 
--- The call that an earlier click has made, as long as it is wanted and not over.
+-- The call that an earlier click has made, as long as it is wanted, not over, and asked for or
+-- still worth placing at ARGV[7].
 local function clicked()
   local first = rules.click > 0 and redis.call('GET', KEYS[16])
-  if not first then
-    return nil
-  end
+  if not first then return nil end
   local call = string.sub(KEYS[1], 1, -#ARGV[1] - 1) .. first
-  local found = redis.call('HMGET', call, 'state', 'cancelOutcome')
-  local is_wanted = found[1] and found[1] ~= 'ended' and found[2] == ''
-  return is_wanted and first or nil
+  local found = redis.call('HMGET', call, 'state', 'cancelOutcome', 'private')
+  if not found[1] or found[1] == 'ended' or found[2] ~= '' then return nil end
+  local kept = cjson.decode(found[3])
+  local waits = found[1] == 'queued' or found[1] == 'placing' and kept.fence == ''
+  return (not waits or kept.expiresAt > tonumber(ARGV[7])) and first or nil
 end
 
 -- What to answer where the call is not to be written down, else nil and the figures.

@@ -19,6 +19,16 @@ MAKE = {
     "body is a list": ({"body": [SECRET]}, "body"),
     "body is text": ({"body": SECRET}, "body"),
     "body is deep text": ({"body": "[" * 30_000}, "body"),
+    "body is text of no object": ({"body": f'["{SECRET}"]'}, "body"),
+    "body names a number twice": (
+        {"body": f'{{"to": {{"phoneNumber": "+16505550123", "phoneNumber": "{SECRET}"}}}}'},
+        "body: must be an object, or one as JSON text. A name occurs twice in the same object.",
+    ),
+    "body is text that is no JSON": (
+        {"body": '{"to": {"phoneNumber": "+16505550123"}, "expiresIn": NaN}'},
+        "body: must be an object, or one as JSON text. NaN and Infinity are not JSON.",
+    ),
+    "body is text of a broken character": ({"body": '{"to": "\\ud800"}'}, "body.to"),
     "body is empty": ({"body": {}}, "body.to"),
     "to is text": ({"body": {"to": SECRET}}, "body.to"),
     "to is not a number": ({"body": {"to": {"phoneNumber": SECRET + "x"}}}, "body.to.phoneNumber"),

@@ -1,5 +1,6 @@
 """How often, over MCP: the same as REST, in words that an agent can act on."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 
@@ -77,6 +78,21 @@ async def test_a_dry_run_says_what_would_happen(
     assert "velocity.callee" in refusal_of(await strict.call_tool(MAKE, refused))
     keyed = refusal_of(await strict.call_tool(MAKE, {**dry, "idempotencyKey": "k"}))
     assert keyed.startswith("invalid_field: validateOnly")
+
+
+async def test_a_dry_run_says_why_the_call_would_wait(strict: Client, shared_url: str) -> None:
+    dry = {"body": {**BODY, "validateOnly": True}}
+    assert call_of(await strict.call_tool(MAKE, dry))["validateOnly"]["waits"] is None
+    pause = {"reason": "fire drill", "by": "somebody", "since": "2026-01-21T13:00:00.000Z"}
+    with sync_redis.Redis.from_url(shared_url) as client:
+        client.hset(names.PAUSED, "house", json.dumps(pause))
+
+    told = call_of(await strict.call_tool(MAKE, dry))["validateOnly"]["waits"]
+
+    assert told == {"code": "paused", "message": "Placing has been paused: fire drill"}
+    (make,) = [tool for tool in (await strict.list_tools()).tools if tool.name == MAKE]
+    described = (make.output_schema or {})["$defs"]["ValidateOnlyDocument"]
+    assert set(described["required"]) == {"outcome", "waits", "policies"}
 
 
 async def test_a_dry_run_is_not_followed_to_its_end(strict: Client) -> None:

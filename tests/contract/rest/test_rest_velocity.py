@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from orchestrator.rest.openapi import document
+from orchestrator.runtime import now
 from orchestrator.settings import Settings
 from orchestrator.storage import keys
+from orchestrator.storage.pauses import Pauses
 from tests.contract.rest.conftest import BODY, PATHS, Rest, started
 from tests.contract.rest.documented import Answer
 
@@ -126,6 +129,19 @@ async def test_a_second_click_is_answered_with_the_first_call(strict: Rest) -> N
     assert (reused.status, reused.json["code"]) == (422, "idempotency_key_reused")
 
 
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_second_click_at_another_extension_leads_to_the_first_call(
+    strict: Rest, path: str
+) -> None:
+    one, other = (path.replace("extension/~", f"extension/{number}") for number in (101, 102))
+    first = await strict.place(path=one)
+
+    clicked = await strict.place(path=other)
+
+    assert clicked.headers["Location"] == f"{one}/{first.json['id']}"
+    assert (await strict.ask("GET", clicked.headers["Location"])).json["id"] == first.json["id"]
+
+
 async def test_after_a_cancel_it_is_a_new_wish_that_is_counted(strict: Rest) -> None:
     first = await strict.place()
     await strict.ask("DELETE", first.headers["Location"])
@@ -146,7 +162,7 @@ async def test_a_dry_run_says_what_would_happen(strict: Rest, headers: dict[str,
     assert call["clientReference"] == "order 4711"
     assert {"Location", "ETag", "Preference-Applied", "Retry-After"}.isdisjoint(answer.headers)
     told: dict[str, Any] = call["validateOnly"]
-    assert told["outcome"] == "accepted"
+    assert (told["outcome"], told["waits"]) == ("accepted", None)
     assert "call" not in told
     assert told["policies"][0] == {
         "policy": "velocity.callee",
@@ -157,6 +173,24 @@ async def test_a_dry_run_says_what_would_happen(strict: Rest, headers: dict[str,
     assert limits(answer)[1]["callee-60"]["r"] == 1
     redis = strict.front.backend.commands.redis
     assert await redis.keys(f"{keys.PREFIX}[^n]*") == []
+
+
+async def test_a_dry_run_says_why_the_call_would_wait(strict: Rest) -> None:
+    dry = {**BODY, "validateOnly": True}
+    pauses = Pauses(strict.front.backend.commands)
+    await pauses.begin(None, "fire drill", "somebody", now())
+
+    told = (await strict.place(dry)).json["validateOnly"]
+
+    reason = {"code": "paused", "message": "Placing has been paused: fire drill"}
+    assert (told["outcome"], told["waits"]) == ("accepted", reason)
+    await strict.place()
+    click = (await strict.place(dry)).json["validateOnly"]
+    assert (click["outcome"], click["waits"]) == ("replayed_double_click", None)
+    described = document()["components"]["schemas"]["ValidateOnlyDocument"]
+    assert set(described["properties"]) == set(click)
+    assert set(described["required"]) == set(told)
+    await pauses.end(None)
 
 
 async def test_a_dry_run_is_refused_as_the_call_would_be(strict: Rest) -> None:
