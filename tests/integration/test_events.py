@@ -4,6 +4,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ async def test_a_consumer_that_is_killed_loses_nothing_and_nothing_is_done_twice
 
     entries = await alone.backend.commands.redis.xrange(EVENTS)
     sent = sorted((f[b"call"].decode(), int(f[b"sequence"])) for _, f in entries)
-    with sqlite3.connect(done) as handled:
+    with closing(sqlite3.connect(done)) as handled:
         assert sorted(handled.execute("SELECT call, sequence FROM done")) == sent
     lines = [line for one in (first, *others) for line in one.lines]
     assert len(lines) == len(set(lines)) >= len(sent) - 1
