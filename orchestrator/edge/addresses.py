@@ -1,14 +1,11 @@
 """Who a client is and by which name it asks, where a proxy may stand between."""
 
 import ipaddress
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_AUTHORITY = re.compile(
-    r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,255}))(?::(?P<port>\d{1,5}))?",
-    re.ASCII,
-)
+from orchestrator.settings.addresses import AUTHORITY
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -29,7 +26,7 @@ class Authority:
 
 def authority(text: str) -> Authority | None:
     """What a Host header or the middle of a URL names; None where that is no host."""
-    match = _AUTHORITY.fullmatch(text.lower())
+    match = AUTHORITY.fullmatch(text.lower())
     if match is None:
         return None
     host, port = match["six"] or match["name"], match["port"]

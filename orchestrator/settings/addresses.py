@@ -1,6 +1,13 @@
 """How this machine reaches what listens on an address of it."""
 
 import ipaddress
+import re
+
+AUTHORITY = re.compile(
+    r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,255}))(?::(?P<port>\d{1,5}))?",
+    re.ASCII,
+)
+"""What a client may call a host, and perhaps its port, in small letters."""
 
 
 def reachable(host: str) -> str:

@@ -7,13 +7,11 @@ from urllib.parse import urlsplit
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import SecretStr
 
+from orchestrator.settings.addresses import AUTHORITY
+
 _QUOTAS = re.compile(r"[1-9]\d{0,6}/[1-9]\d{0,5}(,[1-9]\d{0,6}/[1-9]\d{0,5}){0,7}", re.ASCII)
 _LONGEST_S = 86_400
 _LAST_PORT = 65_535
-_HOST = re.compile(
-    r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,255}))(?::(?P<port>\d{1,5}))?",
-    re.ASCII,
-)
 
 
 def issuer(url: str) -> str:
@@ -66,7 +64,7 @@ def names(text: str) -> str:
 
 
 def _is_host(text: str) -> bool:
-    found = _HOST.fullmatch(text.lower())
+    found = AUTHORITY.fullmatch(text.lower())
     if found is None or int(found["port"] or 0) > _LAST_PORT:
         return False
     try:
