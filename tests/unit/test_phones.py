@@ -141,6 +141,8 @@ def test_in_logs_one_with_its_plus_is_masked_however_it_is_punctuated(text: str)
     [
         "call_019a20c7cb5307312345678901234567 and wh_01234567890123456789012345678901",
         "sha256 0123456789abcdef0123456789abcdef",
+        "ringout://calls/s-a6610cf0451234z36182993",
+        "s-a1d145704da1cz18e8c134b27z1547700000 and p-a1d145704da1cz18e8c134b27z1547700000-2",
         "550e8400-e29b-41d4-a716-446655440000",
         "2026-11-24T20:45:08Z",
         "2026-11-24T20:45:08.123456+01:00",
