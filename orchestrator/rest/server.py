@@ -34,14 +34,23 @@ class _Protocol(Watched, RequestHandler):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._lost = asyncio.Event()
+        self._latest_body: StreamReader = EMPTY_PAYLOAD
+        self._is_spoilt = False
 
     def data_received(self, data: bytes) -> None:
+        if self._is_spoilt:
+            return
         known = len(self._messages)
         super().data_received(data)
         for at in range(known, len(self._messages)):
             message, body = self._messages[at]
             if not isinstance(message, _ErrInfo):
                 self._messages[at] = _judged(message, body)
+                self._latest_body = body
+            elif not self._latest_body.is_eof():
+                self._messages.pop()
+                self._is_spoilt = True
+                _spoil(self._latest_body)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._lost.set()
@@ -51,8 +60,10 @@ class _Protocol(Watched, RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """After the last answer, what still comes is let run out, before aiohttp closes."""
+        if self._is_spoilt and request.content is self._latest_body:
+            resp.force_close()
         finished = await super().finish_response(request, resp, start_time)
-        is_cut_short = resp.status in _LAST or _is_offer(request)
+        is_cut_short = self._is_spoilt or resp.status in _LAST or _is_offer(request)
         if is_cut_short and not resp.keep_alive and self.transport is not None:
             self.part()
             with suppress(TimeoutError):
@@ -111,6 +122,13 @@ class _Protocol(Watched, RequestHandler):
         if self._link.get_extra_info("sslcontext") is not None:
             response.headers["Strict-Transport-Security"] = HSTS
         return response
+
+
+def _spoil(body: StreamReader) -> None:
+    """Ends a body in which aiohttp's parser found an error. aiohttp keeps the error for the next
+    request, and lets whoever reads this one wait."""
+    body.set_exception(web.RequestPayloadError("not well-formed"))
+    body.feed_eof()
 
 
 def _judged(
