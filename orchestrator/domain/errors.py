@@ -47,6 +47,11 @@ class MalformedRequest(RingOutError):
         self.field = field
 
 
+NO_CREDENTIALS = (
+    "There are no valid credentials: an API key or an access token is needed as bearer."
+)
+
+
 class Unauthenticated(RingOutError):
     """No credentials, or none that are valid: which of the two, and why, is not told.
 

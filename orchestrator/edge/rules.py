@@ -57,6 +57,8 @@ LARGE_HEAD = Refusal(
 BUSY = Refusal(
     503, "too_busy", "As many requests are under way as may be; nothing was done. Ask again."
 )
+PROVED_FOR_S = 0.5
+"""Who asks is proved before the body is read, and anew where the body took longer than this."""
 SLOW_BODY = Refusal(408, "request_timeout", "The body did not arrive in time.")
 
 

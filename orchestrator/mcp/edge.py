@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from asyncio import get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
@@ -139,6 +140,7 @@ class Edge:
         if not await self._admits(scope, receive, send):
             return
         if scope["method"] == "POST":
+            began = get_running_loop().time()
             read = await _body(scope, receive)
             if isinstance(read, Refusal):
                 await _refuse(send, read)
@@ -147,6 +149,9 @@ class Edge:
                 return
             if _names_twice(read):
                 await _refuse(send, _NAMED_TWICE)
+                return
+            is_late = get_running_loop().time() - began > edge_rules.PROVED_FOR_S
+            if is_late and not await self._admits(scope, receive, send):
                 return
             receive = _replayed(read, receive)
         if self._under_way - self._streams() >= self._most:

@@ -16,6 +16,7 @@ from orchestrator.domain.errors import (
     RefusedByPolicy,
     Retryable,
     RingOutError,
+    Unauthenticated,
     UpstreamRefused,
     VelocityExceeded,
 )
@@ -57,6 +58,10 @@ _NO_RIGHT = (
     "Nothing was done. Repeating the same request will not help: tell the person who runs this "
     "service, who can give out a key with that scope, or ask the identity provider for it."
 )
+_NO_KEY = (
+    "Nothing was done: the credentials of this connection serve no more. Tell the person who runs "
+    "this service, who can give out others."
+)
 _STEPS: tuple[tuple[type[RingOutError], str], ...] = (
     (InvalidRequest, "Nothing was done. Correct what is named here and call {tool} again."),
     (IdempotencyKeyReused, _OTHER_KEY),
@@ -66,6 +71,7 @@ _STEPS: tuple[tuple[type[RingOutError], str], ...] = (
     (ConfirmationDeclined, _DECLINED),
     (RefusedByPolicy, _POLICY),
     (InsufficientScope, _NO_RIGHT),
+    (Unauthenticated, _NO_KEY),
 )
 """What to do about an error; any other is over by itself after a while."""
 

@@ -11,7 +11,7 @@ from orchestrator.domain.access import HOUSE, Principal, Scope
 from orchestrator.domain.errors import StorageUnavailable, TooManyFailures, Unauthenticated
 from orchestrator.domain.tokens import Kind, Shown
 from orchestrator.rest import notifications, oauth, sessions
-from orchestrator.rest.asker import ASKER, address_of, is_https
+from orchestrator.rest.asker import ASKER, PROVE_AGAIN, address_of, is_https
 from orchestrator.rest.matched import is_stream, template
 from orchestrator.rest.problems import problem
 from orchestrator.service.gate import Gatekeeper, Proof
@@ -68,16 +68,22 @@ class Access:
                 return problem(403, "origin_not_allowed", _FOREIGN)
             request[ASKER], request[sessions.PROOF] = proof.principal, proof
             _check_scope(request, proof.principal)
+
+        async def prove_again() -> None:
+            if not await self._gate.is_open(shown):
+                await self._gate.proved(shown, address_of(request))
+
+        request[PROVE_AGAIN] = prove_again
         if not is_stream(request):
             return await handler(request)
-        async with self._proved_again(request, shown):
+        async with self._watched(request):
             return await handler(request)
 
     @asynccontextmanager
-    async def _proved_again(self, request: web.Request, shown: Shown | None) -> AsyncIterator[None]:
+    async def _watched(self, request: web.Request) -> AsyncIterator[None]:
         """Cuts the connection where what was shown does not serve any more, and where nothing was
         shown to a house that is not open any more."""
-        watching = asyncio.create_task(self._watch(request, shown))
+        watching = asyncio.create_task(self._watch(request))
         try:
             yield
         finally:
@@ -85,15 +91,15 @@ class Access:
             with suppress(asyncio.CancelledError):
                 await watching
 
-    async def _watch(self, request: web.Request, shown: Shown | None) -> None:
+    async def _watch(self, request: web.Request) -> None:
         while True:
             await asyncio.sleep(PROVE_AGAIN_S)
             try:
-                if not await self._gate.is_open(shown):
-                    await self._gate.proved(shown, address_of(request))
-            except Unauthenticated:
+                await request[PROVE_AGAIN]()
+            except (Unauthenticated, TooManyFailures):
+                # What serves is known here from one proof to the next, whoever else fails there.
                 break
-            except (StorageUnavailable, TooManyFailures):
+            except StorageUnavailable:
                 continue
         if request.transport is not None:
             request.transport.abort()

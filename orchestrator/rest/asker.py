@@ -1,5 +1,7 @@
 """Who asks: put beside a request before its handler runs."""
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from orchestrator.domain.access import Principal
@@ -7,6 +9,9 @@ from orchestrator.edge.rules import Asked
 
 ASKER = web.RequestKey("asker", Principal)
 ASKED = web.RequestKey("asked", Asked)
+PROVE_AGAIN: web.RequestKey[Callable[[], Awaitable[None]]] = web.RequestKey("prove_again")
+"""Proves once more who asks, by the same credentials; raises as the first time. Where nobody has
+to be proved, it is not there."""
 
 
 def asker_of(request: web.Request) -> Principal:

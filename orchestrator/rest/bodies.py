@@ -1,6 +1,7 @@
 """A request's body: read within bounds, decoded strictly."""
 
 import asyncio
+from asyncio import get_running_loop
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,9 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from orchestrator.domain.errors import MalformedRequest
+from orchestrator.edge import rules
 from orchestrator.edge.strict_json import decoded
+from orchestrator.rest.asker import PROVE_AGAIN
 from orchestrator.rest.problem_kinds import MOST_BODY
 from orchestrator.rest.seats import SEAT
 
@@ -46,20 +49,23 @@ async def form_body(request: web.Request) -> dict[str, str]:
 async def arriving(request: web.Request) -> AsyncIterator[None]:
     """The block awaits the body; meanwhile the request's seat is free for others.
 
-    Raises aiohttp's HTTPRequestTimeout where the block takes too long, and NoSeatError where all
-    seats are taken at its end.
+    Raises aiohttp's HTTPRequestTimeout where the block takes too long, NoSeatError where all seats
+    are taken at its end, and what refuses who asks where what they show serves no more by then.
     """
     if request.content.is_eof():
         yield
         return
     seat = request[SEAT]
     seat.leave()
+    began = get_running_loop().time()
     try:
         async with asyncio.timeout(LONGEST_READ_S):
             yield
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     seat.take()
+    if get_running_loop().time() - began > rules.PROVED_FOR_S and PROVE_AGAIN in request:
+        await request[PROVE_AGAIN]()
 
 
 def _malformed(detail: str) -> MalformedRequest:

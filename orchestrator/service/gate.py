@@ -14,7 +14,12 @@ from typing import NoReturn, Protocol, Self
 from orchestrator.domain import tokens
 from orchestrator.domain.access import Principal
 from orchestrator.domain.clock import Clock
-from orchestrator.domain.errors import StorageUnavailable, TooManyFailures, Unauthenticated
+from orchestrator.domain.errors import (
+    NO_CREDENTIALS,
+    StorageUnavailable,
+    TooManyFailures,
+    Unauthenticated,
+)
 from orchestrator.domain.tokens import Kind, Shown, Token
 from orchestrator.storage.api_keys import ApiKey, ApiKeys, takes_nothing
 from orchestrator.storage.connection import Commands
@@ -25,7 +30,6 @@ _LOOK_S = 0.5
 _USED_MS = 60_000
 _WITHIN_S = 5.0
 _MOST_KNOWN = 4_096
-_NOT_VALID = "There are no valid credentials: an API key or an access token is needed as bearer."
 _TOO_MANY = "Too many attempts to authenticate from this address have failed."
 
 
@@ -130,12 +134,12 @@ class Gatekeeper:
     def _nothing_shown(self) -> Unauthenticated | StorageUnavailable:
         if self.may_open and self._is_open is None:
             return StorageUnavailable("Redis did not answer in time.", retry_after=1)
-        return Unauthenticated(_NOT_VALID)
+        return Unauthenticated(NO_CREDENTIALS)
 
     async def failed(self, address: str) -> NoReturn:
         """Counts a failed attempt; Unauthenticated."""
         await self.failures.note(address)
-        raise Unauthenticated(_NOT_VALID, was_shown=True)
+        raise Unauthenticated(NO_CREDENTIALS, was_shown=True)
 
     async def check_failures(self, address: str) -> None:
         """TooManyFailures where too many attempts from the address have failed."""

@@ -45,6 +45,7 @@ class HowOften:
         caller_id = request.caller_id
         actor = audit.Actor.of(asker, wish.via)
         return Admission(
+            owner=asker.owner,
             numbers=tuple([(field, await digests.of(number)) for field, number in _rung(request)]),
             shown_to_callee=await digests.of(caller_id.phone_number) if caller_id else "",
             click=await digests.of(clicked),

@@ -12,13 +12,15 @@ from typing import Any
 from orchestrator.domain.access import Quota
 from orchestrator.domain.calls import Call
 from orchestrator.domain.errors import (
+    NO_CREDENTIALS,
     IdempotencyKeyReused,
     RefusedByPolicy,
     StorageUnavailable,
+    Unauthenticated,
     VelocityExceeded,
 )
 from orchestrator.domain.velocity import Figure, is_spent
-from orchestrator.storage import keys, velocity_keys
+from orchestrator.storage import access_keys, keys, velocity_keys
 from orchestrator.storage.records import Snapshot
 
 SUPPRESSION = "suppression"
@@ -71,12 +73,14 @@ class Window:
 class Admission:
     """What holds for one call.
 
-    `numbers` are the digests, by field, of the phones that it rings, and `shown_to_callee` is that
-    of its `callerId`, which is not rung: the call is only known by it. `click` names its owner and
-    its phones for `double_click` seconds; `audit` is its entry in the audit stream. With `is_dry`,
-    what would happen is answered and nothing is written.
+    `owner` is who asks: the id of an API key where one does, which is not let in once it is
+    revoked. `numbers` are the digests, by field, of the phones that it rings, and
+    `shown_to_callee` is that of its `callerId`, which is not rung: the call is only known by it.
+    `click` names its owner and its phones for `double_click` seconds; `audit` is its entry in the
+    audit stream. With `is_dry`, what would happen is answered and nothing is written.
     """
 
+    owner: str
     numbers: tuple[tuple[str, str], ...]
     click: str
     double_click: int
@@ -90,7 +94,13 @@ class Admission:
     def keys(self) -> list[str]:
         """The keys that the script looks at for this."""
         windows = (velocity_keys.window(window.kind, window.whose) for window in self.windows)
-        return [keys.SUPPRESSED, velocity_keys.click(self.click), keys.AUDIT, *windows]
+        return [
+            keys.SUPPRESSED,
+            velocity_keys.click(self.click),
+            keys.AUDIT,
+            access_keys.api_key(self.owner),
+            *windows,
+        ]
 
     def argument(self) -> str:
         """The rules, as the script takes them."""
@@ -119,7 +129,12 @@ class Admission:
         return tuple(Figure(*quota, *now) for quota, now in zip(quotas, answer, strict=True))
 
 
-UNASKED = [keys.SUPPRESSED, velocity_keys.click("none"), keys.AUDIT]
+UNASKED = [
+    keys.SUPPRESSED,
+    velocity_keys.click("none"),
+    keys.AUDIT,
+    access_keys.api_key("none"),
+]
 """The same keys where no rule holds."""
 
 
@@ -151,6 +166,8 @@ def accepted(call: Call, shown: str, answer: list[Any], admission: Admission | N
 
 def _admitted(new: Accepted, answer: list[Any], admission: Admission) -> Accepted:
     match answer[0]:
+        case b"revoked":
+            raise Unauthenticated(NO_CREDENTIALS, was_shown=True)
         case b"suppressed":
             field, _ = admission.numbers[answer[2] - 1]
             raise RefusedByPolicy(SUPPRESSION, _SUPPRESSED, field)

@@ -58,6 +58,7 @@ class House:
         )
         digests = [await self.digests.of(number) for number in (to, OTHER)]
         admission = Admission(
+            owner="",
             numbers=(("to.phoneNumber", digests[0]), ("from.phoneNumber", digests[1])),
             click=f"click{name}",
             double_click=5,

@@ -12,6 +12,7 @@ from orchestrator.domain.errors import (
     DeliveryNotFound,
     InsufficientScope,
     RingOutError,
+    Unauthenticated,
     WebhookDisabled,
     WebhookNotFound,
 )
@@ -25,7 +26,7 @@ from orchestrator.service.webhook_models import (
     WebhookRequest,
 )
 from orchestrator.service.wishes import Wish
-from orchestrator.storage import audit, delivery_keys, keys
+from orchestrator.storage import api_keys, audit, delivery_keys, keys
 from orchestrator.storage.delivery_list import Sought
 from orchestrator.storage.listing import Wanted, cursor_at, position_of
 from tests.harness.owners import ONE, OPERATOR, OTHER, REFERENCE, URL, House
@@ -112,6 +113,18 @@ ACTS: dict[str, tuple[Act, type[RingOutError]]] = {
         DeliveryNotFound,
     ),
 }
+
+
+async def test_a_key_that_is_revoked_makes_no_call_that_was_let_in_before(house: House) -> None:
+    known = api_keys.ApiKeys(house.commands, now)
+    token = await known.create(api_keys.Wanted("a key", ONE.scopes))
+    asker = replace(ONE, owner=token.key)
+    await house.accepts(asker)
+    await known.revoke(token.key)
+    before = await _everything(house)
+    with pytest.raises(Unauthenticated):
+        await house.accepts(asker)
+    assert await _everything(house) == before
 
 
 async def _said(act: Act, house: House, asker: Principal, ids: Ids) -> tuple[type, str]:

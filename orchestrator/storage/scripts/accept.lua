@@ -2,7 +2,7 @@
 -- Begins with velocity.lua, rules.lua, known.lua and filed.lua.
 -- KEYS  1 call  2 request  3 idempotency  4 calls  5 state  6 reference  7 events  8 queue
 --       9 job  10 looks  11 ringout alias  12 totals  13 lane of the waiting  14 owner's calls
---      15 suppressed  16 click  17 audit  18... windows
+--      15 suppressed  16 click  17 audit  18 API key  19... windows
 -- ARGV  1 call id  2 see known.lua  3 server time ms after which nothing is written, '' for never
 --       4 fingerprint, '' for no key  5 idempotency TTL s  6 call TTL s  7 accepted at ms
 --       8 job id, '' for none  9 job JSON  10 events kept  11 wake channel

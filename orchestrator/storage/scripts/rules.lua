@@ -4,6 +4,7 @@
 --   click: ms in which KEYS[16] holds a call to the same phones, 0 for not at all
 --   windows: see velocity.lua  dry: whether nothing is to be written
 --   audit: the entry for KEYS[17], of which `kept` are kept
+-- KEYS[18] is the API key that asks, if one does.
 
 local function named(call)
   if ARGV[4] ~= '' then
@@ -27,6 +28,7 @@ end
 
 -- What to answer where the call is not to be written down, else nil and the figures.
 local function judged()
+  if redis.call('HEXISTS', KEYS[18], 'revokedAt') == 1 then return {'revoked', server} end
   for at, is_suppressed in ipairs(redis.call('SMISMEMBER', KEYS[15], unpack(rules.numbers))) do
     if is_suppressed == 1 then
       return {'suppressed', server, at}

@@ -1,6 +1,6 @@
 -- How often: the calls accepted in sliding windows;
 -- begins every script that accepts a call, before rules.lua.
--- rules.windows: a list of quotas ({most, seconds}) for each key from KEYS[18] on, which holds the
+-- rules.windows: a list of quotas ({most, seconds}) for each key from KEYS[19] on, which holds the
 -- ids of calls by when they were accepted (server ms). At most so many of them are let in as the
 -- quotas allow, so that no window holds more; a call counts until its time is exactly `seconds` ago.
 local time = redis.call('TIME')
@@ -11,7 +11,7 @@ local rules = ARGV[17] ~= '' and cjson.decode(ARGV[17]) or nil
 local function velocity()
   local figures, is_spent = {}, false
   for at, quotas in ipairs(rules and rules.windows or {}) do
-    local key = KEYS[17 + at]
+    local key = KEYS[18 + at]
     local is_known = redis.call('EXISTS', key) == 1
     for _, quota in ipairs(quotas) do
       local most, span = quota[1], quota[2] * 1000
@@ -30,7 +30,7 @@ end
 
 local function counted()
   for at, quotas in ipairs(rules.windows) do
-    local key, longest = KEYS[17 + at], 0
+    local key, longest = KEYS[18 + at], 0
     for _, quota in ipairs(quotas) do
       longest = math.max(longest, quota[2] * 1000)
     end

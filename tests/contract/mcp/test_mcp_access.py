@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 from orchestrator.domain.access import Scope
+from orchestrator.edge.rules import PROVED_FOR_S
 from orchestrator.storage.api_keys import ApiKeys
 from tests.contract.mcp.access_kit import (
     CALLS,
@@ -78,6 +79,28 @@ async def test_nothing_is_read_before_who_asks_is_known(
     async with asyncio.timeout(5):
         async with session.post(house.url, data=never(), headers=HEADERS) as answer:
             assert answer.status == 401
+
+
+async def test_what_is_revoked_while_a_body_comes_serves_no_more(
+    session: aiohttp.ClientSession, house: House
+) -> None:
+    key = house.one.split("_")[2]
+
+    async def is_proved() -> bool:
+        return key in await house.keys.last_used()
+
+    async def late() -> AsyncIterator[bytes]:
+        yield b" "
+        await wait_until(is_proved)
+        assert await house.keys.revoke(key)
+        revoked_at = time.monotonic()
+        await wait_until(lambda: time.monotonic() - revoked_at > 2 * PROVED_FOR_S)
+        yield json.dumps(LISTED).encode()
+
+    shown = {**HEADERS, "Authorization": f"Bearer {house.one}"}
+    async with session.post(house.url, data=late(), headers=shown) as answer:
+        assert answer.status == 401
+        assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
 
 async def test_other_paths_and_methods_need_credentials_too(

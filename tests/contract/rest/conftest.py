@@ -128,6 +128,10 @@ async def started(
             await runner.cleanup()
 
 
+FAILURES = 5
+"""So many attempts a minute may fail where others reach the house."""
+
+
 @pytest.fixture
 def alone(redis_url: str) -> Settings:
     """Settings with a RingCentral that nobody listens for."""
@@ -139,6 +143,14 @@ def alone(redis_url: str) -> Settings:
             "RC_SERVER_URL": f"http://127.0.0.1:{free_port()}",
         }
     )
+
+
+@pytest.fixture
+async def closed(alone: Settings) -> AsyncIterator[Rest]:
+    """A front end that others reach, where five attempts a minute may fail."""
+    reached = {"rest_host": "0.0.0.0", "auth_failures": FAILURES}  # noqa: S104
+    async with started(alone.model_copy(update=reached)) as running:
+        yield running
 
 
 @pytest.fixture

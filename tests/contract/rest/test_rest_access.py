@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -15,42 +14,18 @@ from orchestrator.domain.tokens import Token
 from orchestrator.rest import access, oauth, sessions
 from orchestrator.runtime import now
 from orchestrator.settings import Settings
-from orchestrator.storage.api_keys import ApiKeys
-from tests.contract.rest.conftest import BODY, PATHS, Rest, started
+from tests.contract.rest.access_kit import CALLS, CREATE, READ, key_of, keys_of, listed
+from tests.contract.rest.conftest import BODY, FAILURES, PATHS, Rest, started
 from tests.contract.rest.documented import Answer
-from tests.harness.api_keys import bearer, made
+from tests.harness.api_keys import bearer
 from tests.harness.sse import listening
 from tests.harness.waiting import wait_until
 
-CALLS = "/v1/calls"
 UNKNOWN = "ringout_live_aaaaaaaaaaaa_" + "x" * 33
-FAILURES = 5
-CREATE, READ = Scope.CREATE, Scope.READ
-
-
-@pytest.fixture
-async def closed(alone: Settings) -> AsyncIterator[Rest]:
-    """A front end that others reach, where five attempts a minute may fail."""
-    reached = {"rest_host": "0.0.0.0", "auth_failures": FAILURES}  # noqa: S104
-    async with started(alone.model_copy(update=reached)) as running:
-        yield running
-
-
-async def key_of(rest: Rest, *scopes: Scope, **more: Any) -> Token:
-    commands = rest.front.backend.commands
-    return await (made(commands, scopes, **more) if scopes else made(commands, **more))
-
-
-def keys_of(rest: Rest) -> ApiKeys:
-    return ApiKeys(rest.front.backend.commands, now)
 
 
 def basic(client: str, secret: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{client}:{secret}".encode()).decode()}
-
-
-async def listed(rest: Rest, text: str) -> Answer:
-    return await rest.ask("GET", CALLS, headers=bearer(text))
 
 
 async def token(rest: Rest, key: Token, **form: str) -> Answer:
@@ -185,20 +160,6 @@ async def test_without_redis_nobody_is_let_in_and_it_is_told(alone: Settings) ->
     async with started(away) as rest:
         answers = [await rest.ask("GET", CALLS), await listed(rest, UNKNOWN)]
         assert [answer.json["code"] for answer in answers] == ["storage_unavailable"] * 2
-
-
-async def test_a_stream_ends_when_its_key_is_revoked(
-    closed: Rest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(access, "PROVE_AGAIN_S", 0.1)
-    key = await key_of(closed)
-    async with (
-        aiohttp.ClientSession(headers=bearer(key.text)) as session,
-        listening(session, closed.url + "/v1/events") as stream,
-    ):
-        await keys_of(closed).revoke(key.key)
-        with pytest.raises(aiohttp.ClientError):
-            await stream.next()
 
 
 async def test_a_stream_of_an_open_house_ends_when_it_closes(
