@@ -4,7 +4,7 @@ A status costs one of fifty light requests a minute, presence costs one for all 
 extension. Presence tells that a call began to be answered, and that it is over; it does not tell
 when the second leg answers, nor how a call ended. So where an extension has several live calls,
 presence says which of them has moved, and only that one's status is read, besides a reading now
-and then.
+and then. Those that have moved are read first: the others, and presence, leave room for them.
 """
 
 from collections import OrderedDict
@@ -20,8 +20,10 @@ from orchestrator.domain.errors import (
     RingOutError,
     StorageUnavailable,
     UpstreamFailed,
+    UpstreamGated,
     UpstreamGone,
     UpstreamRefused,
+    UpstreamUnavailable,
 )
 from orchestrator.domain.evidence import Sighting, Sought, ends, sighted
 from orchestrator.domain.status import Reading
@@ -36,15 +38,21 @@ LOOKS_OF_A_CALL = 17
 """About how often a minute the status of a call is read; more than the limit allows for all live
 calls of an extension, and presence is cheaper."""
 
-STATUS_PACE, CHANGED_PACE = 0.2, 0.28
-"""What a sixth of the window may take of its limit: of fifty a minute, ten statuses in ten seconds,
-and four requests more for presence, which shows all calls, and for calls that it shows to have
-changed. So a burst leaves no call unlooked at for the rest of the minute."""
+STATUS_PACE, PRESENCE_PACE, ROUTINE_PACE = 0.2, 0.16, 0.12
+"""What a sixth of the window may take of its limit, so that a burst leaves no call unlooked at for
+the rest of the minute: of fifty a minute, ten statuses in ten seconds. In a crowd presence leaves
+at eight, and statuses of which nothing is known at six, which is less than the limit allows in the
+long run: so every window has room for calls that have changed, which are read whenever the limit
+allows one request more."""
 
 RINGING = "Ringing"
 """RingCentral's word in presence, as long as the first leg has not answered."""
 
 _SMALLEST_CROWD = 3
+
+_HIDDEN_AFTER = 2
+"""A status may show a call's end later than presence; a call that is read as live so often though
+presence shows it no more is one that presence hides."""
 
 _CROWD_WITHIN_MS = 30_000
 _AFTER_A_REFUSAL_MS = 30_000
@@ -52,7 +60,7 @@ _LONGEST_WAIT_MS = 60_000
 """A closed gate is asked again after this, which sends nothing to RingCentral."""
 
 _TOLD_AGAIN_MS = 250
-"""What RingCentral told of and could not be read is read as soon as that may be."""
+"""What RingCentral or presence told of and could not be read is read as soon as that may be."""
 
 _NO_PRESENCE_FOR_MS = 600_000
 
@@ -61,14 +69,30 @@ class Seen(Enum):
     """What presence shows of a call."""
 
     NOT = "not"
-    """Nothing, or it was not asked."""
+    """It was not asked."""
+    UNSHOWN = "unshown"
+    """Nothing, and that tells nothing: not yet, or it is hidden by others."""
     GONE = "gone"
     """Nothing more: it is over, or hidden by others."""
     MOVED = "moved"
     """Something has happened that a reading would tell."""
+    ANSWERED = "answered"
+    """The first leg has answered; whether the second has too, its status tells alone, which was
+    not read of late."""
     UNREAD = "unread"
     """No change, and its status was not read for long."""
     UNMOVED = "unmoved"
+
+
+_PACES = {
+    Seen.NOT: STATUS_PACE,
+    Seen.UNSHOWN: ROUTINE_PACE,
+    Seen.GONE: 0.0,
+    Seen.MOVED: 0.0,
+    Seen.ANSWERED: STATUS_PACE,
+    Seen.UNREAD: ROUTINE_PACE,
+}
+"""The pace at which the statuses are read, 0 for that of the limit."""
 
 
 class Crowds:
@@ -76,6 +100,7 @@ class Crowds:
 
     def __init__(self) -> None:
         self._seen: dict[str, OrderedDict[str, int]] = {}
+        self._missed: dict[str, int] = {}
 
     def is_crowded(self, call: Call, now: int, looks_a_minute: float | None) -> bool:
         """Whether this call and others of its extension make presence worth while."""
@@ -90,11 +115,24 @@ class Crowds:
 
     def left(self, call: Call) -> None:
         """The call is not live any more."""
+        self._missed.pop(call.id, None)
         seen = self._seen.get(call.credential)
         if seen is not None:
             seen.pop(call.id, None)
             if not seen:
                 del self._seen[call.credential]
+
+    def shown(self, call: Call) -> None:
+        """Presence shows the call."""
+        self._missed.pop(call.id, None)
+
+    def missed(self, call: Call) -> None:
+        """Presence shows the call no more, and its status says that it is live."""
+        self._missed[call.id] = self._missed.get(call.id, 0) + 1
+
+    def is_hidden(self, call: Call) -> bool:
+        """Whether presence hides the call, as far as is known."""
+        return self._missed.get(call.id, 0) >= _HIDDEN_AFTER
 
 
 def _after(error: RingOutError, usual: int) -> int:
@@ -124,41 +162,57 @@ class Looker:
                 claimed.record,
                 lambda now: calls.ended(now, work.clock(), Outcome.UNKNOWN, reason),
             )
-        elif work.reliance.is_news(claimed):
+        elif work.reliance.is_news(claimed) or not self._is_one_of_many(call):
             await self._read(claimed)
-        elif (seen := await self._seen(claimed)) is not Seen.UNMOVED:
-            await self._read(claimed, seen)
+        else:
+            await self._glance(claimed)
 
-    async def _seen(self, claimed: Claimed) -> Seen:
-        """What presence shows of a call that is one of many, where it may be asked."""
-        work, call = self._work, claimed.record.call
-        now = work.clock()
+    def _is_one_of_many(self, call: Call) -> bool:
+        """Whether presence may be asked for it, and is worth while."""
+        now = self._work.clock()
         is_crowded = self._crowds.is_crowded(call, now, self._looks_a_minute(call))
         is_barred = self._without_presence.get(call.credential, 0) > now
-        if not is_crowded or is_barred or call.cancel_pending or call.cannot_reach_since:
-            return Seen.NOT
-        shown = await self._shown(call)
+        return is_crowded and not (is_barred or call.cancel_pending or call.cannot_reach_since)
+
+    async def _glance(self, claimed: Claimed) -> None:
+        """What presence shows of it, and its status where that would tell more."""
+        work, call = self._work, claimed.record.call
+        try:
+            shown = await self._shown(call)
+        except UpstreamGated as error:
+            # Nothing else may be read now either, but what is known to have changed.
+            await work.looks.postpone(call.id, claimed.lease, _after(error, self._soon))
+            return
         if shown is None:
-            return Seen.NOT
+            await self._read(claimed)
+            return
         found = await self._found(call, shown)
-        if found is None:
-            return Seen.GONE if call.sighting else Seen.NOT
-        if found.status != (call.sighting or RINGING):
+        seen = self._seen(call, found)
+        if seen is Seen.UNMOVED and found is not None:
+            await self._note(claimed, found, round(PRESENCE_EVERY * work.factor))
+            return
+        if seen is Seen.MOVED and found is not None:
             await self._note(claimed, found)
+        await self._read(claimed, seen)
+
+    def _seen(self, call: Call, found: Sighting | None) -> Seen:
+        if found is None:
+            is_gone = call.sighting and not self._crowds.is_hidden(call)
+            return Seen.GONE if is_gone else Seen.UNSHOWN
+        self._crowds.shown(call)
+        if found.status != (call.sighting or RINGING):
             return Seen.MOVED
-        age = round((now - (call.placed_at or call.accepted_at)) / work.factor)
-        unread = round((now - (call.read_at or 0)) / work.factor)
+        now, factor = self._work.clock(), self._work.factor
+        age = round((now - (call.placed_at or call.accepted_at)) / factor)
+        unread = round((now - (call.read_at or 0)) / factor)
         answered = found.status != RINGING and call.connected_at is None
-        if reading_is_due(age, unread, answered=answered):
-            return Seen.UNREAD
-        wait = round(PRESENCE_EVERY * work.factor)
-        look = Look(claimed.lease, await work.reliance.wait(claimed, call.status, wait))
-        await work.store.change(
-            claimed.record,
-            lambda known: calls.sighted(known, work.clock(), found.session_id, found.status),
-            look=look,
-        )
-        return Seen.UNMOVED
+        if not reading_is_due(age, unread, answered=answered):
+            return Seen.UNMOVED
+        return Seen.ANSWERED if answered else Seen.UNREAD
+
+    @property
+    def _soon(self) -> int:
+        return round(_TOLD_AGAIN_MS * min(1.0, self._work.factor))
 
     def _looks_a_minute(self, call: Call) -> float | None:
         try:
@@ -168,23 +222,22 @@ class Looker:
         return None if looks is None else looks * self._work.factor
 
     async def _shown(self, call: Call) -> list[Sighting] | None:
-        """The live calls of the call's extension; None where presence cannot be asked."""
+        """The live calls of the call's extension; None where presence cannot be asked,
+        UpstreamGated where it cannot be asked yet."""
         work = self._work
         try:
             upstream = work.upstream(call)
             return await work.glances.presence(
                 call.account_id,
                 call.extension_id,
-                lambda: upstream.presence(call.account_id, call.extension_id, pace=CHANGED_PACE),
+                lambda: upstream.presence(call.account_id, call.extension_id, pace=PRESENCE_PACE),
                 round(PRESENCE_EVERY * work.factor * 0.8),
             )
         except UpstreamRefused as refusal:
             log.info("presence_refused", credential=call.credential, code=refusal.error_code)
             self._without_presence[call.credential] = work.clock() + _NO_PRESENCE_FOR_MS
             return None
-        except StorageUnavailable:
-            raise
-        except (Retryable, UpstreamFailed):
+        except (UpstreamUnavailable, UpstreamFailed):
             return None
 
     async def _found(self, call: Call, shown: list[Sighting]) -> Sighting | None:
@@ -193,26 +246,29 @@ class Looker:
         numbers = frozenset() if call.session_id else ends(await work.store.request(call.id) or {})
         return sighted(shown, Sought(numbers, call.asked_at or call.accepted_at), known)
 
-    async def _note(self, claimed: Claimed, found: Sighting) -> None:
-        """What presence says now, so that the next look sees whether it has changed."""
-        session_id, status = found.session_id, found.status
-        await self._work.store.change(
+    async def _note(self, claimed: Claimed, found: Sighting, wait: int | None = None) -> None:
+        """What presence says now, so that the next look sees whether it has changed; with a
+        `wait`, this look is over."""
+        work, look = self._work, None
+        if wait is not None:
+            status = claimed.record.call.status
+            look = Look(claimed.lease, await work.reliance.wait(claimed, status, wait))
+        await work.store.change(
             claimed.record,
-            lambda known: calls.sighted(known, self._work.clock(), session_id, status),
+            lambda known: calls.sighted(known, work.clock(), found.session_id, found.status),
+            look=look,
         )
 
     async def _read(self, claimed: Claimed, seen: Seen = Seen.NOT) -> None:
         """The call's own status: those first of which is known that they have changed."""
         work, call = self._work, claimed.record.call
         asked_at, is_news = work.clock(), work.reliance.is_news(claimed)
-        usual_pace = CHANGED_PACE if seen in (Seen.GONE, Seen.MOVED) else STATUS_PACE
-        pace = 0 if is_news else usual_pace
         try:
             reading = await work.upstream(call).status(
                 call.account_id,
                 call.extension_id,
                 call.ringout_id or "",
-                pace=0 if is_news else pace,
+                pace=0 if is_news else _PACES[seen],
             )
         except UpstreamGone:
             self._crowds.left(call)
@@ -224,15 +280,16 @@ class Looker:
         except StorageUnavailable:
             raise
         except (Retryable, UpstreamFailed) as error:
-            usual = _TOLD_AGAIN_MS if is_news else self._wait(call)
+            is_by_itself = seen is Seen.NOT and not is_news
+            usual = self._wait(call) if is_by_itself else self._soon
             await work.looks.postpone(call.id, claimed.lease, _after(error, usual))
         else:
             await self._write(claimed, reading, asked_at, seen)
 
     async def _write(self, claimed: Claimed, reading: Reading, asked_at: int, seen: Seen) -> None:
         work, call = self._work, claimed.record.call
-        is_shown = seen in (Seen.MOVED, Seen.UNREAD)
-        usual = round(PRESENCE_EVERY * work.factor) if is_shown else self._wait(call)
+        is_by_itself = seen in (Seen.NOT, Seen.UNSHOWN)
+        usual = self._wait(call) if is_by_itself else round(PRESENCE_EVERY * work.factor)
         wait = await work.reliance.wait(claimed, reading, usual)
         look = Look(claimed.lease, wait)
         written = await work.store.change(
@@ -243,6 +300,8 @@ class Looker:
         if written.record.call.is_over:
             self._crowds.left(call)
             await work.reliance.found_over(claimed)
+        elif seen is Seen.GONE:
+            self._crowds.missed(call)
         if not written.applied:
             await work.looks.postpone(call.id, claimed.lease, look.wait)
 

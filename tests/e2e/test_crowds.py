@@ -1,6 +1,9 @@
 """Many live calls of one extension: its presence is read, one request for all of them."""
 
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 
@@ -9,13 +12,12 @@ from orchestrator.domain.errors import UpstreamGated
 from orchestrator.runtime import FrontEnd, backend, upstream
 from orchestrator.settings import Settings
 from orchestrator.storage import keys
-from orchestrator.storage.budget import RedisBudget
 from orchestrator.storage.connection import WORKER, Commands
 from tests.harness.clients import accept, reaches, shown, told
 from tests.harness.processes import Fleet
 from tests.harness.simulated import Simulated
 from workers.context import Work
-from workers.look import STATUS_PACE, Looker
+from workers.look import PRESENCE_PACE, ROUTINE_PACE, Looker
 from workers.main import work_with
 
 CALLS = 8
@@ -80,35 +82,92 @@ async def _placed(fleet: Fleet, front: FrontEnd) -> list[dict[str, str]]:
     return talking
 
 
-async def _looked_at_all(work: Work, looker: Looker, commands: Commands) -> None:
-    """Every live call once, whenever it is due."""
-    for call_id in await commands.execute("ZRANGE", keys.LOOKS, 0, -1):
-        await commands.execute("ZADD", keys.LOOKS, 0, call_id)
-    for claimed in (await work.looks.claim(60_000, 10)).claimed:
-        await looker.look(claimed)
+@dataclass(frozen=True)
+class Looks:
+    """A looker that looks when a test says so, whatever is due."""
+
+    work: Work
+    looker: Looker
+    commands: Commands
+
+    async def at_all(self) -> None:
+        """Every live call once, with presence asked anew."""
+        await self.commands.execute("DEL", keys.glance("~", "~", ""))
+        for call_id in await self.commands.execute("ZRANGE", keys.LOOKS, 0, -1):
+            await self.commands.execute("ZADD", keys.LOOKS, 0, call_id)
+        for claimed in (await self.work.looks.claim(60_000, 10)).claimed:
+            await self.looker.look(claimed)
+
+    async def spend_all(self, pace: float) -> None:
+        """All that a sixth of the window may take at a pace."""
+        with pytest.raises(UpstreamGated):
+            await self._spend(pace)
+
+    async def _spend(self, pace: float) -> None:
+        while True:
+            await self.work.budget.spend(Payer(), "light", pace=pace)
 
 
-async def _spend_all(budget: RedisBudget) -> None:
-    """What a sixth of the window may take for statuses."""
-    while True:
-        await budget.spend(Payer(), "light", pace=STATUS_PACE)
+@asynccontextmanager
+async def _looking(settings: Settings) -> AsyncIterator[Looks]:
+    async with backend(settings, WORKER) as parts, upstream(settings, parts.commands) as ways:
+        work = work_with(settings, parts, ways)
+        yield Looks(work, Looker(work), parts.commands)
+
+
+ROOM = {"limits": "light=500/60,heavy=100/60", "talk": 6000, "presence_lag": [0, 0]}
 
 
 async def test_a_call_that_has_changed_is_read_before_others(
     fleet: Fleet, simulated: Simulated, front: FrontEnd, settings: Settings
 ) -> None:
-    await simulated.tune(limits="light=500/60,heavy=100/60", talk=6000, presence_lag=[0, 0])
+    await simulated.tune(**ROOM)
     first, *others = await _placed(fleet, front)
-    async with backend(settings, WORKER) as parts, upstream(settings, parts.commands) as ways:
-        work = work_with(settings, parts, ways)
-        looker = Looker(work)
+    async with _looking(settings) as looks:
         for _ in range(3):
-            await parts.commands.execute("DEL", keys.glance("~", "~", ""))
-            await _looked_at_all(work, looker, parts.commands)
+            await looks.at_all()
         await simulated.hang_up(first["ringoutId"])
-        await parts.commands.execute("DEL", keys.glance("~", "~", ""))
-        with pytest.raises(UpstreamGated):
-            await _spend_all(work.budget)
-        await _looked_at_all(work, looker, parts.commands)
+        await looks.spend_all(ROUTINE_PACE)
+        await looks.at_all()
     assert (await shown(front, first["id"]))["outcome"] == "completed"
     assert {(await shown(front, call["id"]))["state"] for call in others} == {"connected"}
+
+
+async def _statuses(simulated: Simulated) -> Counter[str]:
+    """How often each ring-out was read."""
+    rows = await simulated.requests()
+    paths = [row["path"] for row in rows if row["operation"] == "status"]
+    return Counter(path.rpartition("/")[2] for path in paths)
+
+
+async def test_a_call_that_presence_hides_is_not_taken_for_changed_again_and_again(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd, settings: Settings
+) -> None:
+    await simulated.tune(**ROOM)
+    placed = await _placed(fleet, front)
+    async with _looking(settings) as looks:
+        for _ in range(3):
+            await looks.at_all()
+        await simulated.tune(presence_calls=1)
+        await looks.spend_all(ROUTINE_PACE)
+        before = await _statuses(simulated)
+        for _ in range(5):
+            await looks.at_all()
+        read = await _statuses(simulated) - before
+    *hidden, listed = placed
+    assert read == {call["ringoutId"]: 2 for call in hidden}
+    assert listed["ringoutId"] not in read
+
+
+async def test_where_presence_may_not_be_asked_yet_no_status_is_read_in_its_place(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd, settings: Settings
+) -> None:
+    await simulated.tune(**ROOM)
+    await _placed(fleet, front)
+    async with _looking(settings) as looks:
+        for _ in range(3):
+            await looks.at_all()
+        await looks.spend_all(PRESENCE_PACE)
+        before = await _statuses(simulated)
+        await looks.at_all()
+        assert await _statuses(simulated) == before
