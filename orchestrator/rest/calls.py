@@ -23,7 +23,7 @@ from orchestrator.rest.bodies import json_body
 from orchestrator.rest.problems import SAFE, problem_of
 from orchestrator.rest.rate_limits import rate_limits
 from orchestrator.rest.spellings import Spelling
-from orchestrator.rest.waits import Waits
+from orchestrator.rest.waits import LEFT, Waits
 from orchestrator.service.accepting import OUR_PREFIX, Accepted
 from orchestrator.service.calls import CallService, Glance
 from orchestrator.service.models import parsed
@@ -61,7 +61,7 @@ class CallRoutes:
         if preferences.applied:
             told["Preference-Applied"] = preferences.applied
         if preferences.wait is not None:
-            return await self._answered(call, preferences.wait, told)
+            return await self._answered(request, call, preferences.wait, told)
         return call_answer(202, call, {**told, **_UNDER_WAY})
 
     async def read(self, request: web.Request) -> web.Response:
@@ -78,7 +78,7 @@ class CallRoutes:
         call = glance.snapshot
         told = {"Cache-Control": STORED, "Cache-Status": status}
         if known is not None and wait is not None and call.id.startswith(OUR_PREFIX):
-            call = await self._differing(call, known, wait)
+            call = await self._differing(request, call, known, wait)
             told["Preference-Applied"] = f"wait={wait}"
         if not glance.live:
             told["Age"] = str(self._age(call))
@@ -97,7 +97,8 @@ class CallRoutes:
         if wait is None:
             return call_answer(202, call, _UNDER_WAY)
         waiting = self.service.cancel_settled(call, wait)
-        call = await self.waits.held(waiting, wait) or await self._present(call)
+        held = await self.waits.held(waiting, wait, request[LEFT])
+        call = held or await self._present(call)
         told = {"Preference-Applied": f"wait={wait}"}
         if _is_settled(call):
             return call_answer(200, call, told)
@@ -123,11 +124,12 @@ class CallRoutes:
         return glance, "ringout; fwd=request" if glance.live else _HIT
 
     async def _answered(
-        self, call: Snapshot, seconds: int, told: Mapping[str, str]
+        self, request: web.Request, call: Snapshot, seconds: int, told: Mapping[str, str]
     ) -> web.Response:
         try:
             waiting = self.service.answered(call, seconds)
-            call = await self.waits.held(waiting, seconds) or await self._present(call)
+            held = await self.waits.held(waiting, seconds, request[LEFT])
+            call = held or await self._present(call)
         except (UpstreamRefused, CallWithdrawn) as error:
             response = problem_of(error, {"instance": told["Location"]})
             response.headers.update(told)
@@ -143,7 +145,9 @@ class CallRoutes:
         except StorageUnavailable:
             return call
 
-    async def _differing(self, call: Snapshot, known: frozenset[str], seconds: int) -> Snapshot:
+    async def _differing(
+        self, request: web.Request, call: Snapshot, known: frozenset[str], seconds: int
+    ) -> Snapshot:
         async def differs() -> Snapshot:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + seconds
@@ -152,7 +156,8 @@ class CallRoutes:
                 now = await self.service.changed(now, left)
             return now
 
-        return await self.waits.held(differs(), seconds) or await self._present(call)
+        held = await self.waits.held(differs(), seconds, request[LEFT])
+        return held or await self._present(call)
 
 
 def _replayed(accepted: Accepted) -> dict[str, str]:

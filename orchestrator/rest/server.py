@@ -18,6 +18,7 @@ from orchestrator.edge.rules import LARGE_HEAD, LONG_TARGET, MOST_FIELD, MOST_FI
 from orchestrator.edge.tls import HSTS
 from orchestrator.rest.problems import problem, problem_of_http
 from orchestrator.rest.seats import SEAT
+from orchestrator.rest.waits import LEFT
 
 SHUTDOWN_S = 12.0
 """What aiohttp waits for a handler, twice: to end, and then to end after its request is closed."""
@@ -33,7 +34,7 @@ _LAST = frozenset({400, 414, 431})
 class _Protocol(Watched, RequestHandler):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._lost = asyncio.Event()
+        self.lost = asyncio.Event()
         self._latest_body: StreamReader = EMPTY_PAYLOAD
         self._is_spoilt = False
 
@@ -53,7 +54,7 @@ class _Protocol(Watched, RequestHandler):
                 _spoil(self._latest_body)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._lost.set()
+        self.lost.set()
         super().connection_lost(exc)
 
     async def finish_response(
@@ -68,7 +69,7 @@ class _Protocol(Watched, RequestHandler):
             self.part()
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
-                    await self._lost.wait()
+                    await self.lost.wait()
         return finished
 
     @property
@@ -194,6 +195,7 @@ class Runner(web.AppRunner):
         inner = await super()._make_server()
 
         async def handle(request: Any) -> web.StreamResponse:
+            request[LEFT] = request.protocol.lost
             try:
                 return await inner.request_handler(request)
             except web.HTTPException as error:

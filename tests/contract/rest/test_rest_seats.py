@@ -196,3 +196,24 @@ async def test_only_streams_are_counted_elsewhere(alone: Settings, held: Held) -
             assert (stream.status, stream.json["code"]) == (404, "call_not_found")
         held.over.set()
         assert (await first).status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+async def test_a_client_that_has_left_is_not_held(alone: Settings, held: Held, method: str) -> None:
+    async with few(alone, held, 1) as rest:
+        known = (await rest.place()).json["id"]
+        await rest.ring(known)
+        path = PATHS[0] if method == "POST" else f"{PATHS[0]}/{known}"
+        body = CALL.replace(b"0123", b"0124") if method == "POST" else b""
+        more = f"{JSON}Prefer: wait=60\r\nIf-None-Match: *\r\n"
+        head = _head(path, body, more).replace(b"POST", method.encode(), 1)
+        async with connected(rest.url) as (_, writer):
+            writer.write(head + body)
+            await wait_until(lambda: rest.waits.count == 1)
+            assert (await rest.ask("GET", "/v1/calls")).status == 503
+
+        await wait_until(lambda: rest.waits.count == 0)
+
+        listed = await rest.ask("GET", "/v1/calls")
+        assert listed.status == 200
+        assert len(listed.json["calls"]) == (2 if method == "POST" else 1)
