@@ -4,12 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator import runtime
+from orchestrator.cli.ending import FAILED, Ended
 from orchestrator.cli.operator import actor, audit, commands, parts
 from orchestrator.domain.clock import rfc3339
 from orchestrator.domain.tokens import KEY_ID_LENGTH
 from orchestrator.service.withdrawing import Withdrawing
 from orchestrator.settings import Settings
-from orchestrator.storage.api_keys import ApiKeys, Wanted, random_id
+from orchestrator.storage.api_keys import (
+    MOST_SECRETS,
+    ApiKey,
+    ApiKeys,
+    TooManySecrets,
+    Wanted,
+    random_id,
+)
 from orchestrator.storage.audit import CANCELLED, KEY_CREATED, KEY_REVOKED, KEY_ROTATED
 from orchestrator.storage.connection import FRONT_END
 from orchestrator.storage.webhooks import WebhookStore
@@ -57,25 +65,67 @@ async def listed(settings: Settings) -> list[dict[str, Any]]:
             "id": key.id,
             "name": key.name,
             "scopes": sorted(key.scopes),
-            "createdAt": rfc3339(key.created_at),
-            "expiresAt": None if key.expires_at is None else rfc3339(key.expires_at),
+            "state": _state_of(key),
+            "createdAt": _moment(key.created_at),
+            "expiresAt": _moment(key.expires_at),
             "lastUsedAt": used.get(key.id),
-            "revokedAt": None if key.revoked_at is None else rfc3339(key.revoked_at),
+            "revokedAt": _moment(key.revoked_at),
         }
         for key in found
     ]
 
 
-async def rotate(settings: Settings, key_id: str, overlap: int) -> str | None:
-    """The key with its new secret; None where there is none that could be rotated."""
+def _moment(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else rfc3339(milliseconds)
+
+
+def _state_of(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.ended(runtime.now()) is not None:
+        return "expired"
+    return "in use" if key.is_readable else "unreadable"
+
+
+async def rotate(settings: Settings, key_id: str, overlap: int) -> str:
+    """The key with its new secret; Ended, saying why, where it can have none."""
     async with commands(settings) as redis:
         keys = ApiKeys(redis, runtime.now)
         known = await keys.read(key_id)
-        if known is None or known.revoked_at is not None:
-            return None
+        if known is None:
+            raise Ended(f"there is no key {key_id}", FAILED)
+        _refuse_useless(known)
+        if overlap and len(known.serving(runtime.now())) >= MOST_SECRETS:
+            raise _too_many(known)
         await audit(settings, redis).note(KEY_ROTATED, actor(), key_id)
-        token = await keys.rotate(key_id, 1000 * overlap)
-        return None if token is None else token.text
+        try:
+            token = await keys.rotate(key_id, 1000 * overlap)
+        except TooManySecrets:
+            raise _too_many(known) from None
+        if token is None:
+            raise Ended(f"the key {key_id} was revoked meanwhile", FAILED)
+        return token.text
+
+
+def _refuse_useless(key: ApiKey) -> None:
+    """A new secret must serve."""
+    ended = key.ended(runtime.now())
+    if ended is not None:
+        said = ended.said
+        raise Ended(f"the key {key.id} {said}: make another with `ringout keys create`", FAILED)
+    if not key.is_readable:
+        said = "cannot be read by this version"
+        raise Ended(f"the key {key.id} {said}: revoke it and make another", FAILED)
+
+
+def _too_many(key: ApiKey) -> Ended:
+    known = [until for until in key.serving(runtime.now()) if until is not None]
+    until = f" ({rfc3339(min(known))})" if known else ""
+    return Ended(
+        f"--overlap: the key {key.id} has {MOST_SECRETS} secrets that serve, the most that one may "
+        f"have: wait until the first of them ends{until}, or end all of them now with --overlap 0",
+        FAILED,
+    )
 
 
 async def revoke(
@@ -85,7 +135,7 @@ async def revoke(
     async with parts(settings, FRONT_END) as found:
         redis = found.commands
         keys, notes = ApiKeys(redis, runtime.now), audit(settings, redis)
-        if await keys.read(key_id) is None:
+        if not await keys.exists(key_id):
             return None
         await notes.note(KEY_REVOKED, actor(), key_id)
         await keys.revoke(key_id)

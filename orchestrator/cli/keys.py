@@ -85,7 +85,7 @@ def create(
 
 @_group.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List the keys, those that were revoked among them."""
+    """List the keys, those that are no more or cannot be read among them."""
     rows = _kept("listed")
     show({"keys": rows}, [_line(row) for row in rows], as_json=as_json)
 
@@ -100,8 +100,6 @@ def rotate(
     """Give a key a new secret; its id, and so its calls, stay."""
     seconds = 0 if overlap == "0" else _seconds("--overlap", overlap)
     text = _kept("rotate", _id(key), seconds)
-    if text is None:
-        raise Ended(f"there is no key {_id(key)} that could be rotated", FAILED)
     typer.echo("The key is shown this once:", err=True)
     show({"id": _id(key), "key": text}, [text], as_json=as_json)
 
@@ -159,16 +157,16 @@ def _id(text: str) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    state = "in use"
-    if row["revokedAt"]:
+    state = row["state"]
+    if state == "revoked":
         state = f"revoked {row['revokedAt']}"
-    elif row["expiresAt"]:
+    elif state == "expired":
+        state = f"expired {row['expiresAt']}"
+    elif state == "in use" and row["expiresAt"]:
         state = f"expires {row['expiresAt']}"
     used = f"last used {row['lastUsedAt']}" if row["lastUsedAt"] else "never used"
-    scopes = " ".join(row["scopes"])
-    return (
-        f"{row['id']}  {row['name'] or '(no name)'}  {scopes}  {row['createdAt']}  {state}  {used}"
-    )
+    scopes, made = " ".join(row["scopes"]), row["createdAt"] or "-"
+    return f"{row['id']}  {row['name'] or '(no name)'}  {scopes}  {made}  {state}  {used}"
 
 
 def _kept(work: str, *arguments: Any, **named: Any) -> Any:

@@ -4,7 +4,7 @@ import getpass
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from orchestrator import runtime
+from orchestrator import logs, runtime
 from orchestrator.cli.ending import FAILED, WRONG, Ended
 from orchestrator.domain.errors import OtherNumbersKey, StorageUnavailable
 from orchestrator.settings import Settings
@@ -30,7 +30,9 @@ async def commands(settings: Settings) -> AsyncIterator[Commands]:
 
 @asynccontextmanager
 async def parts(settings: Settings, patience: Patience) -> AsyncIterator[runtime.Backend]:
-    """What is built on Redis; Ended where it does not answer."""
+    """What is built on Redis; Ended where it does not answer. What is warned of meanwhile goes to
+    stderr: stdout is the answer's."""
+    logs.configure("warning", settings.log_format)
     try:
         async with runtime.backend(settings, patience) as found:
             yield found

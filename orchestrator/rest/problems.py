@@ -166,9 +166,9 @@ def _invalid(fields: Sequence[FieldError]) -> web.Response:
 
 
 def _status_of(error: errors.RingOutError) -> int:
-    known = _STATUS.get(type(error))
-    if known is not None:
-        return known
+    for kind in type(error).__mro__:
+        if kind in _STATUS:
+            return _STATUS[kind]
     if isinstance(error, errors.UpstreamRefused):
         return error.http_status
     is_late = isinstance(error, errors.UpstreamFailed) and error.timed_out

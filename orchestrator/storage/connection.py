@@ -112,11 +112,16 @@ async def disconnect(client: Redis) -> None:
             await sentinel.aclose()
 
 
+class WrongType(StorageUnavailable):
+    """One key is of another type than it should be: the server is well, and others can be read."""
+
+
 class Commands:
     """Sends commands, those of the same moment as one pipeline.
 
     Every call raises StorageUnavailable (with `retry_after` in seconds) when Redis does not
-    answer within the patience given; what had not left by then is not sent any more.
+    answer within the patience given; what had not left by then is not sent any more. WrongType,
+    which is one too, where a key is of another type than the command is for.
     """
 
     def __init__(self, redis: Redis, patience: Patience) -> None:
@@ -142,7 +147,10 @@ class Commands:
         except ResponseError as error:
             # Full, read-only, busy, without its replicas: a script's first write is refused then,
             # so that nothing is half-written.
-            log.warning("redis_refused", word=str(error).partition(" ")[0])
+            word = str(error).partition(" ")[0]
+            log.warning("redis_refused", word=word)
+            if word == "WRONGTYPE":
+                raise WrongType("A key in Redis is of another type.", retry_after=5) from error
             raise StorageUnavailable("Redis cannot serve now.", retry_after=5) from error
 
     async def run(self, script: Script, keys: Sequence[str], *args: Any) -> Any:

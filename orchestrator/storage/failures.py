@@ -5,11 +5,16 @@ Of IPv6 the network of 64 bits counts: who has one of its addresses has all of t
 
 import ipaddress
 
+import structlog
+
 from orchestrator.storage import access_keys as keys
 from orchestrator.storage import scripts
 from orchestrator.storage.connection import Commands
+from orchestrator.storage.reading import NOT_READABLE
 
 WINDOW_MS = 60_000
+
+log = structlog.get_logger(__name__)
 
 
 class Failures:
@@ -19,8 +24,13 @@ class Failures:
         self._commands = commands
 
     async def count(self, address: str) -> int:
-        """How many there are in the minute that runs."""
-        return int(await self._commands.execute("GET", _key(address)) or 0)
+        """How many there are in the minute that runs; none where what is kept is no count, which
+        the next failure begins anew."""
+        try:
+            return int(await self._commands.execute("GET", _key(address)) or 0)
+        except NOT_READABLE as error:
+            log.warning("failures_not_readable", error=type(error).__name__)
+            return 0
 
     async def left(self, address: str) -> float:
         """Seconds until the count begins anew."""

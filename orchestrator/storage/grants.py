@@ -5,6 +5,7 @@ that secret is not.
 """
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.domain.clock import Clock
@@ -13,6 +14,7 @@ from orchestrator.storage import access_keys as keys
 from orchestrator.storage import scripts
 from orchestrator.storage.api_keys import random_id, random_secret, texts
 from orchestrator.storage.connection import Commands
+from orchestrator.storage.reading import NOT_READABLE
 
 ACCESS_S = 3_600
 REFRESH_S = 7 * 86_400
@@ -61,7 +63,13 @@ class Grants:
 
     async def secret_of(self, token: Token) -> str | None:
         """The digest of the key's secret that a token was given out for; None: it is not valid."""
-        row = texts(await self._commands.execute("HGETALL", keys.grant(token.grant)))
+        try:
+            row = texts(await self._commands.execute("HGETALL", keys.grant(token.grant)))
+            return self._secret_in(row, token)
+        except NOT_READABLE:
+            return None
+
+    def _secret_in(self, row: Mapping[str, str], token: Token) -> str | None:
         kept = row.get(_FIELDS[token.kind], "")
         is_right = hmac.compare_digest(kept, token.digest) and row.get("key") == token.key
         if token.kind is Kind.ACCESS and self._clock() >= int(row.get("until", 0)):

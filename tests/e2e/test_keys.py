@@ -210,3 +210,50 @@ async def test_a_workers_metrics_need_ops_where_others_reach_them(
         async with session.get(f"http://127.0.0.1:{port}{path}", headers=headers) as answer:
             found.append(answer.status)
     assert found == [200, 401, 403, 200]
+
+
+def test_no_secret_is_dropped_before_its_overlap_ends(fleet: Fleet, redis_url: str) -> None:
+    key_id = created(fleet).split("_")[2]
+    for _ in range(4):
+        assert ringout(fleet, "keys", "rotate", key_id, "--overlap", "24h").code == 0
+    with redis.Redis.from_url(redis_url) as client:
+        key = f"ringout:v1:{{ringout}}:api-key:{key_id}"
+        kept, entries = client.hgetall(key), client.xlen("ringout:v1:{ringout}:audit")
+        refused = ringout(fleet, "keys", "rotate", key_id, "--overlap", "1h")
+        assert (refused.code, refused.lines) == (1, [])
+        assert re.search(r"--overlap: .* 5 secrets .*\(20.*Z\).*--overlap 0", refused.errors[-1])
+        assert client.hgetall(key) == kept
+        assert client.xlen("ringout:v1:{ringout}:audit") == entries
+        assert ringout(fleet, "keys", "rotate", key_id, "--overlap", "0").code == 0
+        assert len(json.loads(client.hget(key, "secrets"))) == 1
+
+
+def test_a_key_that_has_expired_is_listed_so_and_not_rotated(fleet: Fleet, redis_url: str) -> None:
+    key_id = created(fleet, "--expires-in", "90d").split("_")[2]
+    with redis.Redis.from_url(redis_url) as client:
+        ended = {"expiresAt": "2020-01-01T00:00:00.000Z"}
+        client.hset(f"ringout:v1:{{ringout}}:api-key:{key_id}", mapping=ended)
+    assert listed(fleet)[0]["state"] == "expired"
+    assert "expired 2020-01-01" in ringout(fleet, "keys", "list").lines[0]
+    refused = ringout(fleet, "keys", "rotate", key_id)
+    assert (refused.code, refused.lines) == (1, [])
+    assert f"{key_id} has expired" in refused.errors[-1]
+
+
+def test_a_key_that_cannot_be_read_is_listed_and_revoked_and_keeps_nothing_from_starting(
+    fleet: Fleet, redis_url: str
+) -> None:
+    bad, good = (created(fleet).split("_")[2] for _ in range(2))
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(f"ringout:v1:{{ringout}}:api-key:{bad}", mapping={"secrets": "[{"})
+    exposed(fleet)
+    found = ringout(fleet, "keys", "list")
+    assert [found.code, "unreadable" in found.lines[0], "in use" in found.lines[1]] == [
+        0,
+        True,
+        True,
+    ]
+    refused = ringout(fleet, "keys", "rotate", bad)
+    assert (refused.code, "cannot be read" in refused.errors[-1]) == (1, True)
+    assert ringout(fleet, "keys", "revoke", bad).code == 0
+    assert {row["id"]: row["state"] for row in listed(fleet)} == {bad: "revoked", good: "in use"}

@@ -1,7 +1,9 @@
 -- Gives an API key a further secret; those that it has serve a while longer.
 -- KEYS  1 key
 -- ARGV  1 digest of the new secret  2 until when the others serve (ms)  3 now (ms)
--- Answers 1, also where this was done already; 0 where there is no such key or it was revoked
+--       4 most secrets that serve at the same time
+-- Answers 1, also where this was done already; 0 where there is no such key or it was revoked; -1
+-- where a secret would have to go that serves still
 local kept = redis.call('HGET', KEYS[1], 'secrets')
 if not kept or redis.call('HEXISTS', KEYS[1], 'revokedAt') == 1 then
   return 0
@@ -16,8 +18,8 @@ for _, secret in ipairs(cjson.decode(kept)) do
     secrets[#secrets + 1] = secret
   end
 end
-while #secrets > 4 do
-  table.remove(secrets, 1)
+if #secrets >= tonumber(ARGV[4]) then
+  return -1
 end
 secrets[#secrets + 1] = {hash = ARGV[1]}
 redis.call('HSET', KEYS[1], 'secrets', cjson.encode(secrets))
