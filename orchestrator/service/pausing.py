@@ -66,7 +66,8 @@ class PauseQuery(BaseModel):
 
 
 class PauseShown(BaseModel):
-    """A pause: why, who began it, and since when (RFC 3339, UTC)."""
+    """A pause: why, who began it, and since when (RFC 3339, UTC); the latter two are empty where
+    its entry cannot be read."""
 
     reason: str
     by: str

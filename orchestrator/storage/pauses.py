@@ -9,15 +9,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from orchestrator.domain.calls import Reason
-from orchestrator.domain.clock import rfc3339
+from orchestrator.domain.clock import from_rfc3339, rfc3339
 from orchestrator.domain.words import State
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
 from orchestrator.storage.lanes import place_jobs
+from orchestrator.storage.reading import NOT_READABLE, shown
 
 PAUSED = "paused"
 """The reason's code of a call that waits for the end of a pause."""
+
+log = structlog.get_logger(__name__)
 
 _HOUSE = "house"
 _KEY = "key:"
@@ -27,7 +32,8 @@ _LOOK_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A pause: why (may be empty), by whom, and since when (RFC 3339)."""
+    """A pause: why (may be empty), by whom, and since when (RFC 3339); the latter two are empty
+    where its entry cannot be read."""
 
     reason: str
     by: str
@@ -37,6 +43,9 @@ class Pause:
         """What is shown of a call that waits for its end."""
         told = f": {self.reason}" if self.reason else "."
         return Reason(PAUSED, f"Placing has been paused{told}")
+
+
+_STRANGE = Pause("its entry in Redis cannot be read, and holds until it is ended", "", "")
 
 
 class Held(Exception):
@@ -68,8 +77,10 @@ class Pauses:
     async def read(self) -> Paused:
         """All pauses."""
         flat = await self._commands.execute("HGETALL", keys.PAUSED)
-        found = {name.decode(): pause_in(value) for name, value in flat.items()}
-        of_keys = {name.removeprefix(_KEY): one for name, one in found.items() if name != _HOUSE}
+        found = {shown(name): pause_in(value) for name, value in flat.items()}
+        of_keys = {
+            name.removeprefix(_KEY): one for name, one in found.items() if name.startswith(_KEY)
+        }
         return Paused(found.get(_HOUSE), of_keys)
 
     async def begin(self, key: str | None, reason: str, by: str, now: int) -> None:
@@ -122,9 +133,14 @@ class Pauses:
 
 
 def pause_in(value: bytes) -> Pause:
-    """The pause that `begin` wrote."""
-    said = json.loads(value)
-    return Pause(said["reason"], said["by"], said["since"])
+    """The pause that `begin` wrote; one that cannot be read holds as well."""
+    try:
+        said = json.loads(value)
+        from_rfc3339(said["since"])
+        return Pause("" + said["reason"], "" + said["by"], said["since"])
+    except NOT_READABLE as error:
+        log.warning("pause_not_readable", error=type(error).__name__)
+        return _STRANGE
 
 
 def _field(key: str | None) -> str:

@@ -24,13 +24,13 @@ local function hurry(id)
 end
 
 for index = 1, #found, 2 do
-  local text = redis.call('HGET', ARGV[4] .. found[index], 'private')
-  local call = text and cjson.decode(text)
-  if call and (call.fence or '') == '' then
-    local owner = call.owner or ''
+  local text = redis.pcall('HGET', ARGV[4] .. found[index], 'private')
+  local is_json, call = pcall(cjson.decode, text)
+  if is_json and type(call) == 'table' and (call.fence or '') == '' then
+    local owner = tostring(call.owner or '')
     local waited = ARGV[1] == 'house' or ARGV[1] == 'key:' .. owner
     if waited and not pause_of(KEYS[1], owner) then
-      local lane = ARGV[5] .. (call.credential or 'default')
+      local lane = ARGV[5] .. tostring(call.credential or 'default')
       redis.call('ZADD', lane, 'NX', found[index + 1], found[index])
       redis.call('PEXPIRE', lane, 90000000)
     end
