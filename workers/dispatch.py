@@ -40,11 +40,14 @@ _NEEDED = {"type", "at", "data", "call", "sequence"}
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The webhooks at a version: those that are told of events, and those disabled."""
+    """The webhooks at a version: those that are told of events, and those disabled; `is_partial`
+    says that there are others, which cannot be read. `at` is the loop's time."""
 
     version: str
     webhooks: Sequence[Webhook]
     disabled: Sequence[Webhook]
+    is_partial: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +122,13 @@ class Dispatcher:
                 cursor, committed = place, time.monotonic()
             if is_behind and here == cursor:
                 here = cursor = await self._start()
+            known = await self._whole(known)
             await self._upkeep.now_and_then(known)
             if self._retired is not None:
                 await self._retired.now_and_then(known.webhooks)
 
     async def _start(self) -> _Place:
+        await self._dispatching.mend_cursor(self._owner)
         cursor = await self._dispatching.cursor()
         return _Place(cursor, await self._dispatching.passed(self._owner))
 
@@ -151,9 +156,16 @@ class Dispatcher:
     async def _known(self) -> _Known:
         """The version is read first: webhooks that change meanwhile make it old."""
         version = await self._store.version()
-        found = await self._store.all()
+        found, strange = await self._store.every()
         webhooks = [one for one in found if one.disabled is None]
-        return _Known(version, webhooks, [one for one in found if one.disabled is not None])
+        disabled = [one for one in found if one.disabled is not None]
+        return _Known(version, webhooks, disabled, bool(strange), time.monotonic())
+
+    async def _whole(self, known: _Known) -> _Known:
+        """What can be read now, where something could not be: it may be mended by hand, or come
+        from a newer version that goes, and its version says nothing of that."""
+        is_old = time.monotonic() - known.at >= _UPKEEP_EVERY_S
+        return await self._known() if known.is_partial and is_old else known
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,14 @@ class WebhookService:
 
     async def get(self, asker: Principal, webhook_id: str) -> Webhook:
         """The webhook."""
+        await self._check_owner(asker, webhook_id)
+        return await self.webhooks.get(webhook_id)
+
+    async def _check_owner(self, asker: Principal, webhook_id: str) -> None:
+        """Before anything else is read of the webhook: time must not tell another's from none."""
         asker.require(Scope.WEBHOOKS)
-        webhook = await self.webhooks.get(webhook_id)
-        if not asker.sees(webhook.owner):
+        if not asker.sees(await self.webhooks.owner(webhook_id)):
             raise WebhookNotFound("There is no such webhook.")
-        return webhook
 
     async def change(self, asker: Principal, webhook_id: str, wish: WebhookChange) -> Webhook:
         """The webhook, changed in what the wish names."""
@@ -122,8 +125,8 @@ class WebhookService:
         return await self.webhooks.change(webhook_id, decide)
 
     async def delete(self, asker: Principal, webhook_id: str) -> None:
-        """Deletes the webhook and its deliveries."""
-        await self.get(asker, webhook_id)
+        """Deletes the webhook and its deliveries, also where it cannot be read."""
+        await self._check_owner(asker, webhook_id)
         await self._note(audit.WEBHOOK_DELETED, asker, webhook_id)
         await self.webhooks.delete(webhook_id)
 

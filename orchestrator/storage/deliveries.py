@@ -2,14 +2,20 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
+
+import structlog
 
 from orchestrator.domain.clock import Clock, rfc3339
 from orchestrator.domain.errors import DeliveryNotFound, WebhookDisabled
 from orchestrator.storage import delivery_keys, keys, scripts
-from orchestrator.storage.connection import Commands
+from orchestrator.storage.connection import Commands, WrongType
+from orchestrator.storage.reading import NOT_READABLE
 from orchestrator.storage.webhooks import Secret, secrets_of
+
+log = structlog.get_logger(__name__)
 
 PENDING_TTL_S = 15 * 86_400
 """How long after its event a delivery may wait for its first attempt."""
@@ -85,6 +91,15 @@ class Settled:
     source: str = ""
 
 
+_STRANGE = Settled(
+    "dead",
+    is_attempt=False,
+    code="not_readable",
+    message="What is kept of it, or of its webhook, could not be read.",
+    source="ours",
+)
+
+
 class DeliveryStore:
     """Every method raises StorageUnavailable when Redis does not answer in time."""
 
@@ -97,9 +112,24 @@ class DeliveryStore:
         self._kept = kept or Kept()
 
     async def begin(self, argument: str, token: str, lease_ms: int) -> Started | NotNow:
-        """Takes the delivery that a job's argument names; nobody else has it for `lease_ms`."""
+        """Takes the delivery that a job's argument names; nobody else has it for `lease_ms`.
+
+        One that cannot be read is given up.
+        """
         delivery_id, round_ = delivery_keys.argument_parts(argument)
-        answer = await self.commands.run(
+        try:
+            answer = await self._begun(delivery_id, round_, token, lease_ms)
+            if answer[0] == b"go":
+                return _started(delivery_id, round_, token, answer[1:])
+        except NOT_READABLE as error:
+            log.warning("delivery_not_readable", delivery=delivery_id, error=type(error).__name__)
+            with suppress(WrongType):
+                await self.settle(_strange(delivery_id, round_, token, self._clock()), _STRANGE)
+            return NotNow(None)
+        return NotNow(int(answer[1]) if answer[0] == b"later" else None)
+
+    async def _begun(self, delivery_id: str, round_: str, token: str, lease_ms: int) -> list[Any]:
+        answer: list[Any] = await self.commands.run(
             scripts.BEGIN_DELIVERY,
             [delivery_keys.delivery(delivery_id)],
             delivery_id,
@@ -108,12 +138,7 @@ class DeliveryStore:
             lease_ms,
             keys.PREFIX,
         )
-        match answer[0]:
-            case b"go":
-                return _started(delivery_id, round_, token, answer[1:])
-            case b"later":
-                return NotNow(int(answer[1]))
-        return NotNow(None)
+        return answer
 
     async def release(self, started: Started) -> None:
         """Gives a delivery back without an attempt."""
@@ -199,7 +224,7 @@ def _started(delivery_id: str, round_: str, token: str, answer: list[Any]) -> St
         part.decode() for part in answer
     )
     is_callback = webhook == delivery_keys.CALLBACK
-    known = None if is_callback else secrets_of(secrets or "[]")
+    known = None if is_callback else secrets_of(secrets) if target else ()
     return Started(
         id=delivery_id,
         round=round_,
@@ -215,6 +240,21 @@ def _started(delivery_id: str, round_: str, token: str, answer: list[Any]) -> St
         secrets=known,
         owner=owner,
         created=int(created),
+    )
+
+
+def _strange(delivery_id: str, round_: str, token: str, now: int) -> Started:
+    """As much of a delivery that cannot be read as it takes to settle it."""
+    nothing = dict.fromkeys(("webhook", "call", "event", "type", "body", "url", "owner"), "")
+    return Started(
+        delivery_id,
+        round_,
+        token,
+        attempts=0,
+        is_enabled=False,
+        secrets=(),
+        created=now,
+        **nothing,
     )
 
 

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from orchestrator.domain.clock import rfc3339
 from orchestrator.storage import delivery_keys
-from orchestrator.storage.connection import Commands
+from orchestrator.storage.connection import Commands, WrongType
 from orchestrator.storage.listing import cursor_at, position_of
+from orchestrator.storage.reading import NOT_READABLE, shown
 
 _CHUNK = 200
 _MOST_CHUNKS = 10
@@ -29,6 +32,10 @@ _FIELDS = (
     "failureSource",
     "owner",
 )
+
+_NEEDED = ("webhook", "event", "type", "call", "state", "createdMs")
+
+log = structlog.get_logger(__name__)
 
 Shown = Mapping[str, Any]
 """A delivery as clients see it, ready for JSON."""
@@ -59,10 +66,14 @@ class DeliveryList:
         self._commands = commands
 
     async def get(self, delivery_id: str, owner: str | None = None) -> Shown | None:
-        """One delivery; None where there is none, or it is another owner's than the one given."""
-        values = await self._commands.execute(
-            "HMGET", delivery_keys.delivery(delivery_id), *_FIELDS
-        )
+        """One delivery; None where there is none, it is another owner's than the one given, or it
+        cannot be read."""
+        try:
+            values = await self._commands.execute(
+                "HMGET", delivery_keys.delivery(delivery_id), *_FIELDS
+            )
+        except WrongType:
+            return None
         is_other = owner is not None and (values[-1] or b"").decode() != owner
         return None if is_other else _shown(delivery_id, values)
 
@@ -120,7 +131,7 @@ class DeliveryList:
             "ZRANGE", index, first, last, "BYSCORE", *order, "LIMIT", 0, size, "WITHSCORES"
         )
         return [
-            (int(float(members[at + 1])), members[at].decode()) for at in range(0, len(members), 2)
+            (int(float(members[at + 1])), shown(members[at])) for at in range(0, len(members), 2)
         ]
 
 
@@ -138,10 +149,18 @@ def _meets(row: Shown, sought: Sought) -> bool:
 
 
 def _shown(delivery_id: str, values: list[bytes | None]) -> Shown | None:
-    if values[4] is None:
+    try:
+        return None if values[4] is None else _read(delivery_id, values)
+    except NOT_READABLE as error:
+        log.warning("delivery_not_readable", delivery=delivery_id, error=type(error).__name__)
         return None
+
+
+def _read(delivery_id: str, values: list[bytes | None]) -> Shown:
     named = zip(_FIELDS, values, strict=True)
     known = {name: value.decode() if value else None for name, value in named}
+    if not all(known[name] for name in _NEEDED):
+        raise ValueError("a field is missing")
     failure = None
     if known["failureCode"]:
         failure = {
@@ -159,7 +178,7 @@ def _shown(delivery_id: str, values: list[bytes | None]) -> Shown | None:
         "call": known["call"],
         "state": known["state"],
         "attempts": int(known["attempts"] or 0),
-        "createdAt": rfc3339(int(known["createdMs"] or 0)),
+        "createdAt": rfc3339(int(known["createdMs"] or "")),
         "nextAttemptAt": rfc3339(int(float(due))) if due else None,
         "lastAttemptAt": known["lastAttemptAt"],
         "settledAt": known["settledAt"],

@@ -17,8 +17,9 @@ from orchestrator.domain.access import HOUSE_OWNER
 from orchestrator.domain.clock import Clock, rfc3339
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.storage import delivery_keys, keys, scripts
-from orchestrator.storage.connection import Commands
+from orchestrator.storage.connection import Commands, WrongType
 from orchestrator.storage.deliveries import PENDING_TTL_S, JobTemplate
+from orchestrator.storage.reading import ids, shown
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,16 @@ class Dispatching:
         found = await self._commands.execute("GET", delivery_keys.CURSOR)
         return found.decode() if found is not None else BEGINNING
 
+    async def mend_cursor(self, owner: str) -> None:
+        """Begins anew where the cursor cannot be read: events are told again rather than lost."""
+        mended = await self._commands.run(
+            scripts.MEND_CURSOR,
+            [keys.EVENTS, delivery_keys.CURSOR, delivery_keys.PASSED, delivery_keys.LEASE],
+            owner,
+        )
+        if mended:
+            log.error("cursor_not_readable", begins="anew")
+
     async def passed(self, owner: str) -> int:
         """How many events there were up to the cursor; the webhooks that were to be told of
         events that the stream dropped behind it are told that it did."""
@@ -117,6 +128,7 @@ class Dispatching:
         try:
             answer = await self._blocking.xread({keys.EVENTS: after}, count=most, block=block_ms)
         except (RedisError, OSError) as error:
+            log.warning("events_not_read", error=type(error).__name__)
             raise StorageUnavailable("The events cannot be read.", retry_after=1) from error
         return [_event(entry_id, fields) for _, entries in answer for entry_id, fields in entries]
 
@@ -166,16 +178,19 @@ class Dispatching:
         members = await self._commands.execute(
             "ZRANGE", delivery_keys.DUE, "-inf", latest, "BYSCORE", "LIMIT", offset, _CHUNK
         )
-        return [member.decode() for member in members]
+        texts = ids(members, delivery_keys.DUE)
+        if len(texts) < len(members):
+            strange = set(members) - {text.encode() for text in texts}
+            await self._commands.execute("ZREM", delivery_keys.DUE, *strange)
+        return texts
 
     async def ensure_job(self, delivery_id: str) -> bool:
-        """Writes a pending delivery's job; False where it has one, or is pending no more."""
-        key = delivery_keys.delivery(delivery_id)
-        state, round_ = await self._commands.execute("HMGET", key, "state", "round")
+        """Writes a pending delivery's job; False where it has one, or none is due."""
+        state, round_ = await self._pending(delivery_id)
         if state != b"pending":
             await self._commands.execute("ZREM", delivery_keys.DUE, delivery_id)
             return False
-        argument = delivery_keys.job_argument(delivery_id, round_.decode())
+        argument = delivery_keys.job_argument(delivery_id, shown(round_ or b""))
         content = self._template(self._clock()).replace("@", argument)
         answer = await self._commands.run(
             scripts.ENQUEUE,
@@ -186,6 +201,16 @@ class Dispatching:
             keys.WAKE,
         )
         return bool(answer)
+
+    async def _pending(self, delivery_id: str) -> tuple[bytes | None, bytes | None]:
+        """State and round; neither where it is no delivery."""
+        key = delivery_keys.delivery(delivery_id)
+        try:
+            state, round_ = await self._commands.execute("HMGET", key, "state", "round")
+        except WrongType:
+            log.warning("delivery_not_readable", delivery=delivery_id)
+            return None, None
+        return state, round_
 
     async def hasten(self, webhook_id: str, offset: int) -> tuple[int, int]:
         """Makes planned attempts of a webhook's deliveries due now, from `offset` on: how many
@@ -208,7 +233,7 @@ class Dispatching:
             return 0, 0
         found = await asyncio.gather(
             *(
-                self._commands.execute("EXISTS", delivery_keys.delivery(member.decode()))
+                self._commands.execute("EXISTS", delivery_keys.delivery(shown(member)))
                 for member in members
             )
         )
@@ -224,7 +249,7 @@ class Dispatching:
 
 def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> Event:
     name = entry_id.decode()
-    texts = {key.decode(): value.decode(errors="replace") for key, value in fields.items()}
+    texts = {shown(key): shown(value) for key, value in fields.items()}
     return Event(name, int(name.partition("-")[0]), texts)
 
 

@@ -2,19 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+
+import structlog
 
 from orchestrator.domain.access import HOUSE_OWNER
 from orchestrator.domain.clock import rfc3339
 from orchestrator.domain.errors import TooManyWebhooks, WebhookNotFound
 from orchestrator.storage import delivery_keys, keys, scripts
-from orchestrator.storage.connection import Commands
+from orchestrator.storage.connection import Commands, WrongType
+from orchestrator.storage.reading import NOT_READABLE, ids
 
 MOST_WEBHOOKS = 100
 MOST_OF_ONE_KEY = 10
 _CHUNK = 200
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,14 @@ class Webhook:
 Decide = Callable[[Webhook], Webhook]
 
 
+class WebhookNotReadable(WebhookNotFound):
+    """There is one, but it is kept as this version cannot read it: a newer one's, or broken."""
+
+
+def _not_found() -> WebhookNotFound:
+    return WebhookNotFound("There is no such webhook.")
+
+
 class WebhookStore:
     """The webhooks. Every method raises StorageUnavailable when Redis does not answer in time."""
 
@@ -100,34 +113,58 @@ class WebhookStore:
             )
 
     async def get(self, webhook_id: str) -> Webhook:
-        """The webhook; WebhookNotFound where there is none."""
-        flat, own = await asyncio.gather(
-            self._commands.execute("HGETALL", delivery_keys.webhook(webhook_id)),
-            self._commands.execute("HGETALL", delivery_keys.secret(webhook_id)),
-        )
-        fields, hidden = _texts(flat), _texts(own)
-        if "revision" not in fields or "url" not in hidden:
-            raise WebhookNotFound("There is no such webhook.")
-        return _webhook(webhook_id, fields, hidden)
+        """The webhook; WebhookNotFound where there is none, WebhookNotReadable among them."""
+        try:
+            flat, own = await asyncio.gather(
+                self._commands.execute("HGETALL", delivery_keys.webhook(webhook_id)),
+                self._commands.execute("HGETALL", delivery_keys.secret(webhook_id)),
+            )
+            if not flat:
+                raise _not_found()
+            return _webhook(webhook_id, _texts(flat), _texts(own))
+        except NOT_READABLE as error:
+            log.warning("webhook_not_readable", webhook=webhook_id, error=type(error).__name__)
+            detail = "The webhook cannot be read: it is told of no event. It can be deleted."
+            raise WebhookNotReadable(detail) from None
+
+    async def owner(self, webhook_id: str) -> str:
+        """Whose a webhook is, which takes no longer for one than for another; WebhookNotFound."""
+        try:
+            owner, revision = await self._commands.execute(
+                "HMGET", delivery_keys.webhook(webhook_id), "owner", "createdMs"
+            )
+        except WrongType:
+            raise _not_found() from None
+        if owner is None and revision is None:
+            raise _not_found()
+        return (owner or HOUSE_OWNER.encode()).decode(errors="replace")
 
     async def all(self) -> list[Webhook]:
-        """Every webhook, the oldest first."""
-        ids = await self._commands.execute("ZRANGE", delivery_keys.WEBHOOKS, 0, -1)
-        found = await asyncio.gather(
-            *(self.get(member.decode()) for member in ids), return_exceptions=True
-        )
-        webhooks = []
-        for one in found:
+        """Every webhook that can be read, the oldest first."""
+        return (await self.every())[0]
+
+    async def every(self) -> tuple[list[Webhook], list[str]]:
+        """Every webhook that can be read, the oldest first, and the ids of those that cannot."""
+        members = await self._commands.execute("ZRANGE", delivery_keys.WEBHOOKS, 0, -1)
+        names = ids(members, delivery_keys.WEBHOOKS)
+        found = await asyncio.gather(*(self.get(name) for name in names), return_exceptions=True)
+        webhooks, strange = [], []
+        for name, one in zip(names, found, strict=True):
             if isinstance(one, Webhook):
                 webhooks.append(one)
+            elif isinstance(one, WebhookNotReadable):
+                strange.append(name)
             elif not isinstance(one, WebhookNotFound):
                 raise one
-        return webhooks
+        return webhooks, strange
 
     async def version(self) -> str:
         """What changes whenever a webhook does."""
-        found = await self._commands.execute("GET", delivery_keys.VERSION)
-        return found.decode() if found is not None else "0"
+        with suppress(*NOT_READABLE):
+            return str(int(await self._commands.execute("GET", delivery_keys.VERSION) or 0))
+        log.warning("webhooks_version_not_readable")
+        await self._commands.execute("SET", delivery_keys.VERSION, 1)
+        return "1"
 
     async def change(self, webhook_id: str, decide: Decide) -> Webhook:
         """Changes a webhook as `decide` says of it as it is; WebhookNotFound where it is gone."""
@@ -138,20 +175,32 @@ class WebhookStore:
             if answer == b"written":
                 return wanted
             if answer == b"missing":
-                raise WebhookNotFound("There is no such webhook.")
+                raise _not_found()
 
     async def disable_of(self, owner: str, code: str, message: str, at: int) -> int:
         """Disables what a key has made, with what is under way to it; how many webhooks."""
         why = Disabled(code, message, rfc3339(at))
-        own = [one for one in await self.all() if one.owner == owner and one.disabled is None]
+        webhooks, strange = await self.every()
+        own = [one for one in webhooks if one.owner == owner and one.disabled is None]
         for one in own:
             with suppress(WebhookNotFound):
                 await self.change(one.id, lambda known: replace(known, disabled=why))
-        return len(own)
+        return len(own) + sum([await self._disable_strange(name, owner, why) for name in strange])
+
+    async def _disable_strange(self, webhook_id: str, owner: str, why: Disabled) -> bool:
+        """Disables a webhook that cannot be read, where it is the owner's."""
+        where = [delivery_keys.webhook(webhook_id)]
+        fields = _fields_of(why)
+        flat = [part for name, value in fields.items() for part in (name, value or "")]
+        with suppress(WrongType):
+            return bool(
+                await self._commands.run(scripts.REWRITE_HASH, where, "owner", owner, *flat)
+            )
+        return False
 
     async def delete(self, webhook_id: str) -> None:
         """Deletes a webhook and its deliveries; WebhookNotFound where there was none."""
-        await self.get(webhook_id)
+        await self.owner(webhook_id)
         await self._commands.run(
             scripts.DELETE_WEBHOOK,
             [
@@ -235,11 +284,13 @@ FEWEST_FAILURES = 50
 
 def secrets_of(text: str) -> tuple[Secret, ...]:
     """The secrets as they are kept."""
-    return tuple(Secret(value, until) for value, until in json.loads(text))
+    found = tuple(Secret(value, until) for value, until in json.loads(text))
+    if not found or not all(one.value.isascii() and (one.until or 0) >= 0 for one in found):
+        raise ValueError("no secrets")
+    return found
 
 
 def _items(webhook: Webhook) -> list[str | int]:
-    disabled = webhook.disabled
     fields: dict[str, str | int | None] = {
         "host": webhook.host,
         "eventTypes": ",".join(webhook.event_types),
@@ -247,10 +298,7 @@ def _items(webhook: Webhook) -> list[str | int]:
         "accountId": webhook.account_id,
         "extensionId": webhook.extension_id,
         "description": webhook.description,
-        "enabled": "" if disabled else "1",
-        "disabledCode": disabled.code if disabled else None,
-        "disabledMessage": disabled.message if disabled else None,
-        "disabledAt": disabled.at if disabled else None,
+        **_fields_of(webhook.disabled),
         "createdAt": webhook.created_at,
         "updatedAt": webhook.updated_at,
         "revision": webhook.revision,
@@ -264,7 +312,16 @@ def _items(webhook: Webhook) -> list[str | int]:
     ]
 
 
-def _texts(flat: list[bytes] | Mapping[bytes, bytes]) -> dict[str, str]:
+def _fields_of(disabled: Disabled | None) -> dict[str, str | None]:
+    return {
+        "enabled": "" if disabled else "1",
+        "disabledCode": disabled.code if disabled else None,
+        "disabledMessage": disabled.message if disabled else None,
+        "disabledAt": disabled.at if disabled else None,
+    }
+
+
+def _texts(flat: Sequence[bytes] | Mapping[bytes, bytes]) -> dict[str, str]:
     pairs = flat.items() if isinstance(flat, Mapping) else zip(flat[::2], flat[1::2], strict=True)
     return {name.decode(): value.decode() for name, value in pairs}
 

@@ -44,6 +44,7 @@ HURRY_LOOK = _load("hurry_look")
 JUDGE_WEBHOOK = _load("judge_webhook")
 LANE_PLACE = _load("lane_place", "gates", "bucket", "lane")
 LEAVE_LANE = _load("leave_lane", "gates", "bucket", "lane")
+MEND_CURSOR = _load("mend_cursor")
 NOTE_EVIDENCE = _load("note_evidence")
 NOTE_FAILURE = _load("note_failure")
 NOTE_LOST = _load("note_lost")
@@ -91,6 +92,7 @@ ALL = (
     JUDGE_WEBHOOK,
     LANE_PLACE,
     LEAVE_LANE,
+    MEND_CURSOR,
     NOTE_EVIDENCE,
     NOTE_FAILURE,
     NOTE_LOST,

@@ -22,15 +22,15 @@ end
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
 local function may_take(hash)
-  local known = redis.call('HMGET', hash, 'enabled', 'pending')
-  if known[1] == '1' and tonumber(known[2] or 0) >= tonumber(ARGV[11]) then
+  local known = redis.pcall('HMGET', hash, 'enabled', 'pending')
+  if known[1] == '1' and (tonumber(known[2] or 0) or 0) >= tonumber(ARGV[11]) then
     redis.call('HSET', hash, 'enabled', '', 'disabledCode', 'backlog_full', 'disabledAt', ARGV[13],
       'disabledMessage', 'Too many deliveries were waiting; later events were not kept.')
     redis.call('HINCRBY', hash, 'revision', 1)
     redis.call('INCR', KEYS[2])
     return false
   end
-  return known[1] == '1' and redis.call('HINCRBY', hash, 'pending', 1)
+  return known[1] == '1' and type(redis.pcall('HINCRBY', hash, 'pending', 1)) == 'number'
 end
 for at = 15, #ARGV, 9 do
   local id, webhook, call, created = ARGV[at], ARGV[at + 1], ARGV[at + 4], ARGV[at + 6]

@@ -5,9 +5,9 @@
 local ids = redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1)
 for _, id in ipairs(ids) do
   local key = ARGV[2] .. 'delivery:' .. id
-  local known = redis.call('HMGET', key, 'call', 'round', 'owner')
+  local known = redis.pcall('HMGET', key, 'call', 'round', 'owner')
   if known[1] then
-    local job = ARGV[4] .. id .. '.' .. known[2]
+    local job = ARGV[4] .. id .. '.' .. (known[2] or '')
     redis.call('ZREM', KEYS[6], job)
     redis.call('DEL', ARGV[2] .. 'lane:' .. ARGV[3] .. ':' .. known[1], key, ARGV[5] .. job)
     redis.call('ZREM', ARGV[2] .. 'deliveries:owner:' .. (known[3] or ''), id)

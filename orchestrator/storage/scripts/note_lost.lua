@@ -27,8 +27,8 @@ end
 local first = about['first-entry'] and about['first-entry'][1]:match('^%d+') or '+inf'
 for _, id in ipairs(redis.call('ZRANGE', KEYS[5], '-inf', '(' .. first, 'BYSCORE')) do
   local hash = ARGV[2] .. 'webhook:' .. id
-  if redis.call('HGET', hash, 'enabled') == '1' then
-    redis.call('HINCRBY', hash, 'eventsLost', dropped - passed)
+  if redis.pcall('HGET', hash, 'enabled') == '1' then
+    redis.pcall('HINCRBY', hash, 'eventsLost', dropped - passed)
     redis.call('HSET', hash, 'eventsLostAt', ARGV[3])
   end
 end

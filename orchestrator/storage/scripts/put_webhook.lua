@@ -14,7 +14,7 @@ if ARGV[2] == '' then
   end
   local own = 0
   for _, id in ipairs(ARGV[6] ~= '' and redis.call('ZRANGE', KEYS[3], 0, -1) or {}) do
-    own = own + (redis.call('HGET', ARGV[8] .. 'webhook:' .. id, 'owner') == ARGV[6] and 1 or 0)
+    own = own + (redis.pcall('HGET', ARGV[8] .. 'webhook:' .. id, 'owner') == ARGV[6] and 1 or 0)
   end
   if own >= tonumber(ARGV[7]) then
     return 'enough'

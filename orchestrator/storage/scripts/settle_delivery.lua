@@ -14,23 +14,23 @@ local server = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'lease', '', 'leaseMs', 0, unpack(ARGV, 12))
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 if ARGV[6] == '1' then
-  redis.call('HINCRBY', KEYS[1], 'attempts', 1)
+  redis.pcall('HINCRBY', KEYS[1], 'attempts', 1)
 end
 if ARGV[3] == 'pending' then
   redis.call('HSET', KEYS[1], 'nextAttemptMs', server + ARGV[4])
   redis.call('ZADD', KEYS[4], server + ARGV[4], ARGV[1])
   redis.call('PEXPIRE', KEYS[7], ARGV[4] + 86400000)
 else
-  local webhook = ARGV[7] .. 'webhook:' .. known[2]
+  local webhook = ARGV[7] .. 'webhook:' .. (known[2] or '')
   if redis.call('EXISTS', webhook) == 1 then
-    redis.call('HINCRBY', webhook, 'pending', -1)
-    redis.call('HINCRBY', webhook, ARGV[3], 1)
+    redis.pcall('HINCRBY', webhook, 'pending', -1)
+    redis.pcall('HINCRBY', webhook, ARGV[3], 1)
   end
   redis.call('HSET', KEYS[1], 'nextAttemptMs', '')
   redis.call('ZREM', KEYS[3], ARGV[1])
   redis.call('ZREM', KEYS[4], ARGV[1])
   if ARGV[3] == 'dead' then
-    redis.call('ZADD', KEYS[5], redis.call('HGET', KEYS[1], 'createdMs'), ARGV[1])
+    redis.call('ZADD', KEYS[5], tonumber(redis.call('HGET', KEYS[1], 'createdMs') or '') or server, ARGV[1])
   elseif ARGV[3] == 'deleted' then
     local owner = redis.call('HGET', KEYS[1], 'owner') or ''
     redis.call('ZREM', KEYS[2], ARGV[1])
@@ -38,7 +38,7 @@ else
     redis.call('DEL', KEYS[1])
   end
 end
-local lane = ARGV[7] .. 'lane:' .. known[2] .. ':' .. known[3]
+local lane = ARGV[7] .. 'lane:' .. (known[2] or '') .. ':' .. (known[3] or '')
 if redis.call('LINDEX', lane, 0) == ARGV[1] then
   redis.call('LPOP', lane)
   local following = redis.call('LINDEX', lane, 0)

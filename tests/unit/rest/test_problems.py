@@ -10,6 +10,8 @@ from orchestrator.domain import errors
 from orchestrator.domain.errors import FieldError, RingOutError
 from orchestrator.rest.problem_kinds import KINDS
 from orchestrator.rest.problems import MOST_ERRORS, problem_of, problem_of_http
+from orchestrator.storage.connection import WrongType
+from orchestrator.storage.webhooks import WebhookNotReadable
 
 NUMBER = "+16505550123"
 EVERY_ERROR = [
@@ -39,6 +41,8 @@ EVERY_ERROR = [
     errors.WebhookDisabled("Disabled."),
     errors.DeliveryNotFound("None."),
     errors.TooManyWebhooks("Full."),
+    WrongType("Another.", 5),
+    WebhookNotReadable("Broken."),
 ]
 
 
