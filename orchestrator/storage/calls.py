@@ -26,15 +26,14 @@ from orchestrator.storage.connection import Commands
 from orchestrator.storage.counting import counted
 from orchestrator.storage.pauses import Held, pause_in
 from orchestrator.storage.records import (
-    SNAPSHOT_FIELDS,
     Record,
     Snapshot,
     as_json,
-    call_of,
     event_items,
+    readable,
     record_items,
     shown_json,
-    snapshot,
+    snapshot_in,
 )
 from orchestrator.storage.suppression import Suppressed
 
@@ -203,13 +202,11 @@ class CallStore:
         return self._clock() + self._server_ahead + patience
 
     async def record(self, call_id: str) -> Record | None:
-        """The call at its present revision, or None."""
+        """The call at its present revision; None where there is none, or none that can be read."""
         values = await self.commands.execute(
             "HMGET", keys.call(call_id), "document", "private", "revision"
         )
-        if values[0] is None:
-            return None
-        return Record(call_of(values[0], values[1]), int(values[2]))
+        return None if values[0] is None else readable(call_id, values)
 
     async def request(self, call_id: str) -> dict[str, Any] | None:
         """What RingCentral is to be asked, with full numbers; None where it is forgotten."""
@@ -221,8 +218,7 @@ class CallStore:
 
     async def snapshot(self, call_id: str) -> Snapshot | None:
         """The call ready to be sent, or None."""
-        values = await self.commands.execute("HMGET", keys.call(call_id), *SNAPSHOT_FIELDS)
-        return snapshot(call_id, values)
+        return await snapshot_in(self.commands, call_id)
 
     async def made_by(self, wish: Idempotency) -> Snapshot | None:
         """The call that an earlier request with the same key and the same wish made, or None."""
@@ -268,7 +264,7 @@ class CallStore:
                 case b"gated":
                     raise UpstreamGated("RingCentral's rate limit is spent.", answer[1] / 1000)
                 case b"lost":
-                    record = Record(call_of(answer[2], answer[3]), int(answer[1]))
+                    record = readable(change.call.id, (*answer[2:4], answer[1]))
                 case _:
                     record = None
         raise CallNotFound("There is no such call.")

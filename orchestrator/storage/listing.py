@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from orchestrator.domain.words import State
 from orchestrator.storage import keys
 from orchestrator.storage.connection import Commands
-from orchestrator.storage.records import SNAPSHOT_FIELDS, Snapshot, snapshot
+from orchestrator.storage.reading import shown
+from orchestrator.storage.records import Snapshot, is_whole, snapshot_in
 
 _CHUNK = 200
 _MOST_CHUNKS = 10
@@ -63,7 +64,7 @@ class CallList:
             chunk = await self._chunk(wanted, position, size)
             for score, call_id, call in chunk.rows:
                 position = (score, call_id)
-                if call is not None and _meets(call, wanted):
+                if call is not None and _meets(call, wanted) and is_whole(call):
                     found.append(call)
                 if len(found) == limit:
                     return Page(found, cursor_at(*position))
@@ -87,7 +88,7 @@ class CallList:
             "WITHSCORES",
         )
         pairs = [
-            (int(float(members[index + 1])), members[index].decode())
+            (int(float(members[index + 1])), shown(members[index]))
             for index in range(0, len(members), 2)
         ]
         fresh = [pair for pair in pairs if position is None or pair < position]
@@ -107,8 +108,7 @@ class CallList:
         return [call_id for call_id, score in zip(ids, scores, strict=True) if score is not None]
 
     async def _snapshot(self, call_id: str) -> Snapshot | None:
-        values = await self._commands.execute("HMGET", keys.call(call_id), *SNAPSHOT_FIELDS)
-        return snapshot(call_id, values)
+        return await snapshot_in(self._commands, call_id)
 
 
 def _index(wanted: Wanted) -> str:

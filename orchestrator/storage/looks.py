@@ -5,6 +5,7 @@ from secrets import randbelow
 
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.connection import Commands
+from orchestrator.storage.reading import shown
 from orchestrator.storage.records import Record, readable
 
 
@@ -46,10 +47,10 @@ class Looks:
                 record,
                 lease.decode(),
                 told=None if since < 0 else since,
-                words=frozenset(words.decode().split()),
+                words=frozenset(shown(words).split()),
             )
             for call_id, lease, revision, document, private, since, words in answer[1:]
-            if (record := readable(call_id.decode(), (document, private, revision))) is not None
+            if (record := readable(shown(call_id), (document, private, revision))) is not None
         ]
         return Due(claimed, None if answer[0] < 0 else answer[0])
 

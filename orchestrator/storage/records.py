@@ -17,6 +17,9 @@ from orchestrator.domain.documents import document
 from orchestrator.domain.events import SCHEMA_VERSION
 from orchestrator.domain.status import Reading
 from orchestrator.domain.words import CancelOutcome, Outcome, State
+from orchestrator.storage import keys
+from orchestrator.storage.connection import Commands, WrongType
+from orchestrator.storage.reading import NOT_READABLE
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +101,16 @@ class Snapshot:
         )
 
 
+def is_whole(snapshot: Snapshot) -> bool:
+    """Whether its document is JSON: one that is none would break the list that it stands in."""
+    try:
+        from_json(snapshot.document)
+    except NOT_READABLE as error:
+        log.warning("record_not_readable", call=snapshot.id, error=type(error).__name__)
+        return False
+    return True
+
+
 def waiting_snapshot(snapshot: Snapshot, position: int, starts_at: int) -> Snapshot:
     """The snapshot of a call that waits for its turn, with its place and the time (ms) at which
     its turn may come."""
@@ -119,9 +132,25 @@ SNAPSHOT_FIELDS = (
 
 
 def snapshot(call_id: str, values: list[bytes | None]) -> Snapshot | None:
-    """The snapshot in the values of `SNAPSHOT_FIELDS`, or None where there is no record."""
-    if values[0] is None:
+    """The snapshot in the values of `SNAPSHOT_FIELDS`; None where there is no record, or none that
+    can be read."""
+    try:
+        return None if values[0] is None else _snapshot(call_id, values)
+    except NOT_READABLE as error:
+        log.warning("record_not_readable", call=call_id, error=type(error).__name__)
         return None
+
+
+async def snapshot_in(commands: Commands, call_id: str) -> Snapshot | None:
+    """The call as Redis has it, ready to be sent, or None; StorageUnavailable."""
+    try:
+        values = await commands.execute("HMGET", keys.call(call_id), *SNAPSHOT_FIELDS)
+    except WrongType:
+        return None
+    return snapshot(call_id, values)
+
+
+def _snapshot(call_id: str, values: list[bytes | None]) -> Snapshot:
     document_, account, extension, sequence, state, observed, accepted, owner = (
         (value or b"").decode() for value in values
     )
@@ -217,7 +246,7 @@ def readable(call_id: str, values: Sequence[bytes]) -> Record | None:
     read: a newer version's, as long as both run."""
     try:
         return Record(call_of(values[0], values[1]), int(values[2]))
-    except (ValueError, KeyError, TypeError) as error:
+    except NOT_READABLE as error:
         log.warning("record_not_readable", call=call_id, error=type(error).__name__)
         return None
 

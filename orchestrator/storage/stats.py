@@ -16,6 +16,7 @@ from orchestrator.domain.words import State
 from orchestrator.storage import delivery_keys, keys, notice_keys, scripts
 from orchestrator.storage.connection import Commands
 from orchestrator.storage.pauses import Pauses
+from orchestrator.storage.reading import ids, shown
 
 Fields = Mapping[str, int | float | str]
 
@@ -112,11 +113,11 @@ class Stats:
     async def workers(self) -> dict[str, dict[str, str]]:
         """What the workers that are alive, or were until lately, last said, by their ids."""
         members = await self._commands.execute("ZRANGE", keys.WORKERS, 0, -1)
-        ids = [member.decode() for member in members]
+        names = ids(members, keys.WORKERS)
         rows = await asyncio.gather(
-            *(self._commands.execute("HGETALL", keys.worker(one)) for one in ids)
+            *(self._commands.execute("HGETALL", keys.worker(one)) for one in names)
         )
-        return {one: _text(row) for one, row in zip(ids, rows, strict=True) if row}
+        return {one: _text(row) for one, row in zip(names, rows, strict=True) if row}
 
     async def _calls(self) -> Fields:
         sizes = await asyncio.gather(*(self._size(keys.state(state)) for state in State))
@@ -168,7 +169,7 @@ class Stats:
         members = await self._commands.execute(
             "ZRANGE", keys.BUCKETS, now - _BUCKET_SHOWN_MS, "+inf", "BYSCORE"
         )
-        pairs = (member.decode().partition(" ") for member in members)
+        pairs = (member.partition(" ") for member in ids(members, keys.BUCKETS))
         return sorted((credential, group) for credential, _, group in pairs)
 
     async def _bucket(self, credential: str, group: str, now: int, shut: int) -> Fields:
@@ -205,4 +206,4 @@ def buckets_in(stats: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _text(hash_: Mapping[bytes, bytes]) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in hash_.items()}
+    return {shown(name): shown(value) for name, value in hash_.items()}

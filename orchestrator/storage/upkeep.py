@@ -1,12 +1,14 @@
 """What the sweep asks of Redis: what was left behind, and what is too old to keep."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.words import State
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.calls import JobEntry
-from orchestrator.storage.connection import Commands
+from orchestrator.storage.connection import Commands, WrongType
+from orchestrator.storage.reading import ids, shown
 from orchestrator.storage.records import Record, readable
 
 _CHUNK = 500
@@ -38,7 +40,7 @@ class Upkeep:
         members = await self._commands.execute(
             "ZRANGE", keys.PLACINGS, "-inf", server, "BYSCORE", "LIMIT", 0, _CHUNK
         )
-        return [member.decode() for member in members]
+        return ids(members, keys.PLACINGS)
 
     async def forget_placing(self, call_id: str) -> None:
         """Drops a placing lease that has ended; one that was taken anew meanwhile stays."""
@@ -53,19 +55,23 @@ class Upkeep:
         members = await self._commands.execute(
             "ZRANGE", index, "-inf", before, "BYSCORE", "LIMIT", offset, _CHUNK
         )
-        fields = ("document", "private", "revision")
-        rows = await asyncio.gather(
-            *(
-                self._commands.execute("HMGET", keys.call(member.decode()), *fields)
-                for member in members
-            )
-        )
+        rows = await asyncio.gather(*(self._row(shown(member)) for member in members))
         gone = [member for member, row in zip(members, rows, strict=True) if row[0] is None]
         if gone:
             await self._commands.execute("ZREM", index, *gone)
         found = zip(members, rows, strict=True)
-        records = [readable(member.decode(), row) for member, row in found if row[0] is not None]
+        records = [readable(shown(member), row) for member, row in found if row[0] is not None]
         return Chunk([record for record in records if record is not None], len(members) - len(gone))
+
+    async def _row(self, call_id: str) -> Sequence[bytes]:
+        """A call's document, private part and revision; empty where it is no record of a call."""
+        try:
+            row: Sequence[bytes] = await self._commands.execute(
+                "HMGET", keys.call(call_id), "document", "private", "revision"
+            )
+        except WrongType:
+            return (b"", b"", b"")
+        return row
 
     async def ensure_look(self, call_id: str) -> bool:
         """Puts a live call into the due-set; False where it was there."""

@@ -12,7 +12,7 @@ local due = redis.call('ZRANGE', KEYS[1], '-inf', server, 'BYSCORE', 'LIMIT', 0,
 for index, id in ipairs(due) do
   local lease = string.format('%.3f', server + ARGV[1] + (ARGV[4] + index) % 1000 / 1000)
   redis.call('ZADD', KEYS[1], lease, id)
-  local known = redis.call('HMGET', ARGV[3] .. id, 'revision', 'document', 'private', 'told')
+  local known = redis.pcall('HMGET', ARGV[3] .. id, 'revision', 'document', 'private', 'told')
   if known[1] then
     local told, words = string.match(known[4] or '', '^(%d+)(.*)$')
     local since = told and math.max(0, server - tonumber(told)) or -1
