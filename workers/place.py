@@ -4,10 +4,10 @@
 
 What may fail without harm is done before the fence: a connection is open, a token at hand, the
 call's turn has come and its request is paid for. The script that writes the fence asks the rules
-once more: no phone is suppressed, nothing paused, no gate closed. From the fence on, the call is
-this worker's: the answer is written with the fence's token, and where no answer comes the call is
-made `unconfirmed` and never asked for again. The fence is given back only where RingCentral
-provably did nothing.
+once more: no phone is suppressed, nothing paused, no gate closed, no line lost. From the fence on,
+the call is this worker's: the answer is written with the fence's token, and where no answer comes
+the call is made `unconfirmed` and never asked for again. The fence is given back only where
+RingCentral provably did nothing.
 
 arq may run this job again, or twice at the same time; the fence decides, not arq's bookkeeping.
 """
@@ -82,7 +82,7 @@ async def place(ctx: dict[Any, Any], call_id: str) -> None:
         await _end(work, record, Outcome.FAILED, reason)
         return
     if hold := holding.hold_on(call, found.paused, work.clock()):
-        await holds.wait(work, record, hold)
+        await holds.wait(work, record, request, hold)
     await _place(work, record, request)
 
 
@@ -92,11 +92,13 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
         await work.upstream(call).ready()
         phones = [await work.digests.of(number) for number in _numbers(request)]
         payment = await _turn(work, record, request)
-        fence = await _fenced(work, record, payment, phones)
+        lines = work.lines.needed(payment.payer, request)
+        obstacles = Obstacles(gates(payment.payer, payment.group), phones, lines)
+        fence = await _fenced(work, record, payment, obstacles)
     except StorageUnavailable:
         raise
     except Held as held:
-        await holds.wait(work, record, holding.hold_of(record.call, held.pause))
+        await holds.wait(work, record, request, holding.hold_of(record.call, held.pause))
     except Suppressed:
         await _end(work, record, Outcome.BLOCKED, _SUPPRESSED)
         return
@@ -130,15 +132,15 @@ async def _turn(work: Work, record: Record, request: dict[str, Any]) -> Payment:
     return turn
 
 
-async def _fenced(work: Work, record: Record, payment: Payment, phones: list[str]) -> Record | None:
+async def _fenced(
+    work: Work, record: Record, payment: Payment, obstacles: Obstacles
+) -> Record | None:
     """The call with its fence, written now; None, and the payment refunded, where there is none."""
     token = uuid4().hex
     began = time.monotonic()
     try:
         written = await work.store.change(
-            record,
-            lambda call: _placing(work, call, token),
-            obstacles=Obstacles(gates(payment.payer, payment.group), phones),
+            record, lambda call: _placing(work, call, token), obstacles=obstacles
         )
     except (Suppressed, UpstreamGated, Held):
         await work.budget.refund(payment)
@@ -182,6 +184,9 @@ async def _ask(work: Work, record: Record, request: dict[str, Any], payment: Pay
     except RingOutError as error:
         answer = error
     await _write_down(work, record, _decision(work, call.fence, answer))
+    if isinstance(answer, UpstreamGated):
+        # Nothing rings, and a penalty has to end first: others may have its lines until then.
+        await work.lines.leave(call, payment.payer, request)
     if _did_nothing(answer):
         raise again_in(_wait(work, call, answer.retry_after))
 

@@ -79,7 +79,7 @@ BUDGET_BOOK = (
         "the call that a phone is kept for, where calls to or from one are made one at a time",
         "as long as a call is followed",
         "processes only",
-        "passes to the next call when that one has ended",
+        "passes to the next call when that one has ended, or is held back before it is asked for",
     ),
     Entry(
         "line-queue:<hmac>",
@@ -88,7 +88,8 @@ BUDGET_BOOK = (
         "order of acceptance (ms)",
         "a day after its last use",
         "processes only",
-        "a call leaves it when it has what it waited for; one that has ended when it is the first",
+        "a call leaves it when it has what it waited for, or is held back; one that has ended when "
+        "it is the first",
     ),
     Entry(
         "account-calls:<account>",

@@ -100,10 +100,12 @@ class Look:
 @dataclass(frozen=True, slots=True)
 class Obstacles:
     """What may be in the way of a placing besides a pause: its gates (the keys of the bucket's,
-    the account's and the house's) may be closed, its phones (their digests) suppressed."""
+    the account's and the house's) may be closed, its phones (their digests) suppressed, its lines
+    (their keys) not its own any more."""
 
     gates: Sequence[str]
     phones: Sequence[str]
+    lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,4 +391,5 @@ def _change_keys(
         keys.callback(after.id),
         keys.PAUSED,
         keys.SUPPRESSED,
+        *(obstacles.lines if obstacles else ()),
     ]

@@ -2,8 +2,9 @@
 
 RingCentral answers 200 to a call that goes over such a cap, and the call then fails: so where one
 is known, calls wait here. Who holds a line is a call; it holds it until the call has ended, without
-anything to give back: the next one looks whether the holder still lives. Those of one credential
-that wait for a line get it in order, and only the first of them ask often.
+anything to give back: the next one looks whether the holder still lives. Only a call that may be
+placed and is held back leaves its lines before. Those of one credential that wait for a line get it
+in order, and only the first of them ask often.
 """
 
 import hashlib
@@ -56,6 +57,25 @@ class Lines:
             *place_jobs()[:2],
         )
         return float(answer) / 1000
+
+    async def leave(self, call: Call, payer: Payer, request: dict[str, Any]) -> None:
+        """The call neither has nor waits for a line any more, so that the calls behind it go on.
+        Nothing where RingCentral has been asked for it, or may have been."""
+        if not self.needed(payer, request):
+            return
+        lines = [keys.account_calls(payer.account), *self._lines(payer, request)]
+        await self._commands.run(
+            scripts.LEAVE_LINES,
+            [keys.call(call.id), keys.QUEUE]
+            + [key for line in lines for key in (line, self._waiting(line, payer))],
+            call.id,
+            *place_jobs()[:2],
+        )
+
+    def needed(self, payer: Payer, request: dict[str, Any]) -> list[str]:
+        """The keys of the lines that a call has to have when RingCentral is asked for it."""
+        cap = [keys.account_calls(payer.account)] if self._rules.account_calls else []
+        return cap + self._lines(payer, request)
 
     def _lines(self, payer: Payer, request: dict[str, Any]) -> list[str]:
         lines = []

@@ -11,21 +11,23 @@ import aiohttp
 import pytest
 import redis
 
-from orchestrator.domain.access import HOUSE
-from orchestrator.domain.calls import Change
+from orchestrator.domain.access import HOUSE, Principal, Scope
+from orchestrator.domain.calls import Call, Change
 from orchestrator.domain.hours import AllowedHours
 from orchestrator.runtime import FrontEnd, now
+from orchestrator.service.models import parsed
 from orchestrator.service.pausing import PauseRequest, Pausing
+from orchestrator.service.wishes import Wish
 from orchestrator.storage.api_keys import ApiKeys
 from orchestrator.storage.audit import Actor, Audit
 from orchestrator.storage.pauses import Pauses
 from tests.e2e.credentials_kit import ringout
-from tests.harness.clients import accept, reaches, shown, told
+from tests.harness.clients import CALLER, accept, reaches, shown, told
 from tests.harness.processes import Fleet
 from tests.harness.simulated import Simulated
 from tests.harness.waiting import wait_until
 
-CALLEE = "+16505550123"
+CALLEE, TALKATIVE = "+16505550123", "+16505550126"
 SOMEBODY = "oidc_0123456789abcdef01234567"
 
 
@@ -116,6 +118,78 @@ async def test_another_key_does_not_keep_the_house_waiting(
     assert await placings(simulated) == 1
 
 
+async def somebody_s(front: FrontEnd, to: str, **body: Any) -> str:
+    """Accepts a call of SOMEBODY's; its id."""
+    request = parsed({"from": {"phoneNumber": CALLER}, "to": {"phoneNumber": to}, **body})
+    who = Principal(SOMEBODY, "somebody", frozenset({Scope.CREATE}))
+    return (await front.service.accept(who, Wish(request))).snapshot.id
+
+
+ONE_AT_A_TIME = {
+    "cap": {"RINGOUT_ACCOUNT_CALLS": "1"},
+    "callee": {"RINGOUT_ONE_CALL_PER_CALLEE": "true"},
+    "caller": {"RINGOUT_ONE_CALL_PER_CALLER": "true"},
+}
+
+
+@pytest.mark.parametrize("held_by", ["pause", "hours"])
+@pytest.mark.parametrize("rule", ONE_AT_A_TIME.values(), ids=ONE_AT_A_TIME)
+async def test_who_is_held_back_at_the_head_of_a_line_lets_the_others_pass(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd, rule: dict[str, str], held_by: str
+) -> None:
+    fleet.worker(**rule)
+    talks = await accept(front, TALKATIVE)
+    await reaches(front, talks, "connected")
+    minute = now() // 60_000
+    theirs = await somebody_s(front, TALKATIVE, allowedHours=hours(minute - 1, minute + 9))
+    await waits_for_a_line(front)
+    if held_by == "pause":
+        await switch(fleet, "pause", "--key", SOMEBODY)
+        await waits(front, theirs, "paused")
+    else:
+        await close_hours(front, theirs)
+        await waits(front, theirs, "outside_allowed_hours")
+    ours = await accept(front, TALKATIVE)
+    await simulated.hang_up((await shown(front, talks))["ringoutId"])
+    await reaches(front, ours, "ringing", "connected")
+    assert (await shown(front, theirs))["state"] == "queued"
+
+
+async def test_who_is_held_back_keeps_no_line_after_a_429(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    fleet.worker(RINGOUT_ACCOUNT_CALLS="1")
+    await simulated.fault(
+        operation="make",
+        kind="status",
+        status=429,
+        errorCode="CMN-301",
+        headers={"Retry-After": "2"},
+        times=1,
+    )
+    theirs = await somebody_s(front, TALKATIVE)
+
+    async def is_refused() -> bool:
+        return await placings(simulated) == 1
+
+    await wait_until(is_refused)
+    await switch(fleet, "pause", "--key", SOMEBODY)
+    await waits(front, theirs, "paused")
+    ours = await accept(front, CALLEE)
+    await reaches(front, ours, "ended")
+    await switch(fleet, "resume", "--key", SOMEBODY)
+    await reaches(front, theirs, "connected")
+
+
+async def waits_for_a_line(front: FrontEnd) -> None:
+    """Returns once a call waits for a line."""
+
+    async def is_one() -> bool:
+        return bool(await front.backend.commands.redis.keys("*:line-queue:*"))
+
+    await wait_until(is_one)
+
+
 async def test_a_worker_that_is_killed_while_paused_loses_nothing(
     fleet: Fleet, simulated: Simulated, front: FrontEnd
 ) -> None:
@@ -189,17 +263,22 @@ async def test_hours_that_end_before_the_turn_comes_end_the_call(
 ) -> None:
     minute = now() // 60_000
     call_id = await accept(front, CALLEE, allowedHours=hours(minute - 1, minute + 2), expiresIn=2)
-    record = await front.backend.store.record(call_id)
-    assert record is not None
-    closed = AllowedHours.read(record.call.hours)
-    closed = replace(closed, opens=closed.closes, closes=closed.opens)
-    await front.backend.store.change(
-        record, lambda call: Change(replace(call, hours=closed.text()), None)
-    )
+    await close_hours(front, call_id)
     fleet.worker()
     call = await reaches(front, call_id, "ended")
     assert (call["outcome"], call["reason"]["code"]) == ("expired", "outside_allowed_hours")
     assert await placings(simulated) == 0
+
+
+async def close_hours(front: FrontEnd, call_id: str) -> None:
+    """Makes the call's hours those in which it may not be placed."""
+
+    def closed(call: Call) -> Change:
+        open_ = AllowedHours.read(call.hours)
+        swapped = replace(open_, opens=open_.closes, closes=open_.opens)
+        return Change(replace(call, hours=swapped.text()), None)
+
+    await front.backend.store.change(call_id, closed)
 
 
 def hours(begin: int, end: int) -> dict[str, str]:

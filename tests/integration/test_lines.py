@@ -1,5 +1,7 @@
 """Phones that only one call has at a time, and the cap of an account, on a real server."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +10,15 @@ from redis.asyncio import Redis
 
 from orchestrator.domain import calls
 from orchestrator.domain.budget import Payer
-from orchestrator.domain.calls import Call
+from orchestrator.domain.calls import Call, Change
+from orchestrator.domain.errors import UpstreamGated
+from orchestrator.domain.status import NOT_SPOKEN
 from orchestrator.domain.words import Outcome
 from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
 from orchestrator.storage import keys
-from orchestrator.storage.calls import CallStore, StoreOptions
+from orchestrator.storage.budget import gates
+from orchestrator.storage.calls import CallStore, Decide, Obstacles, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.lines import LineRules, Lines
 from tests.harness.twice import SentTwice
@@ -232,3 +237,142 @@ async def test_only_the_first_of_many_ask_often(exchange: Exchange, redis: Redis
     await exchange.ends(made[0])
     assert not await lines.engaged(made[1], DESK, asked)
     assert (await redis.zscore(keys.QUEUE, fourth) or 0) < later + 30_000, "it is next by now"
+
+
+# What is held back by a pause or by its hours
+
+
+async def test_who_is_held_back_keeps_nobody_waiting(exchange: Exchange) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(replace(CALLEE, account_calls=1))
+    assert not await lines.engaged(first, DESK, asking(ANNA))
+    assert await lines.engaged(second, DESK, asking(ANNA))
+    await exchange.ends(first)
+    assert await lines.engaged(third, DESK, asking(ANNA)), "the second was accepted earlier"
+    await lines.leave(second, DESK, asking(ANNA))
+    assert not await lines.engaged(third, DESK, asking(ANNA))
+
+
+async def test_what_a_call_has_that_is_held_back_is_free(exchange: Exchange, redis: Redis) -> None:
+    first, second = await exchange.several(2)
+    lines = exchange.lines(LineRules(per_callee=True, per_caller=True, account_calls=1))
+    asked = asking(ANNA, phoneNumber=HOME)
+    assert not await lines.engaged(first, DESK, asked)
+    await lines.leave(first, DESK, asked)
+    assert await redis.keys("*on-line*") == []
+    assert not await lines.engaged(second, DESK, asked)
+    await lines.leave(first, DESK, asked)
+    assert await lines.engaged(first, DESK, asked), "what is another's by now stays so"
+
+
+async def test_who_was_held_back_takes_its_place_again(exchange: Exchange) -> None:
+    first, second, third = await exchange.several(3)
+    lines = exchange.lines(CALLER)
+    asked = asking(ANNA, phoneNumber=HOME)
+    assert not await lines.engaged(first, DESK, asked)
+    assert await lines.engaged(second, DESK, asked)
+    assert await lines.engaged(third, DESK, asked)
+    await lines.leave(second, DESK, asked)
+    assert await lines.engaged(second, DESK, asked)
+    await exchange.ends(first)
+    assert await lines.engaged(third, DESK, asked)
+    assert not await lines.engaged(second, DESK, asked)
+
+
+async def test_the_next_ones_of_who_is_held_back_ask_soon(exchange: Exchange, redis: Redis) -> None:
+    made = await exchange.several(5)
+    lines = exchange.lines(CALLER)
+    asked = asking(ANNA, phoneNumber=HOME)
+    for call in made:
+        await lines.engaged(call, DESK, asked)
+    last = keys.job_id("place", made[4].id)
+    later = await redis.zscore(keys.QUEUE, last) or 0
+    await redis.zadd(keys.QUEUE, {last: later + 60_000})
+    await lines.leave(made[1], DESK, asked)
+    assert (await redis.zscore(keys.QUEUE, last) or 0) < later + 30_000, "it is the third by now"
+
+
+def _fenced(call: Call) -> Change | None:
+    return calls.placing(call, now(), "f")
+
+
+def _unclear(call: Call) -> Change | None:
+    return calls.unconfirmed(call, "timeout", "No answer.")
+
+
+def _placed(call: Call) -> Change | None:
+    return calls.placed(call, now(), "f", "s-1", NOT_SPOKEN)
+
+
+@pytest.mark.parametrize(
+    "steps", [[_fenced], [_fenced, _unclear], [_fenced, _placed]], ids=["asked", "unclear", "rings"]
+)
+async def test_what_ringcentral_may_have_been_asked_for_keeps_its_lines(
+    exchange: Exchange, steps: list[Decide]
+) -> None:
+    first, second = await exchange.several(2)
+    lines = exchange.lines(LineRules(per_callee=True, per_caller=True, account_calls=1))
+    asked = asking(ANNA, phoneNumber=HOME)
+    assert not await lines.engaged(first, DESK, asked)
+    for step in steps:
+        assert (await exchange.store.change(first.id, step)).applied
+    await lines.leave(first, DESK, asked)
+    for rules in (CALLEE, CALLER, LineRules(account_calls=1)):
+        assert await exchange.lines(rules).engaged(second, DESK, asked)
+
+
+@pytest.mark.parametrize(
+    "rules", [CALLEE, CALLER, LineRules(account_calls=1)], ids=["callee", "caller", "cap"]
+)
+async def test_the_fence_is_not_written_without_the_lines(
+    exchange: Exchange, rules: LineRules
+) -> None:
+    first, second = await exchange.several(2)
+    lines, asked = exchange.lines(rules), asking(ANNA, phoneNumber=HOME)
+    obstacles = Obstacles(gates(DESK, "heavy"), [], lines.needed(DESK, asked))
+
+    async def fences(call: Call) -> bool:
+        return (await exchange.store.change(call.id, _fenced, obstacles=obstacles)).applied
+
+    assert not await lines.engaged(first, DESK, asked)
+    await lines.leave(first, DESK, asked)  # another run of its job, which saw a pause
+    with pytest.raises(UpstreamGated):
+        await fences(first)
+    assert not await lines.engaged(second, DESK, asked)
+    with pytest.raises(UpstreamGated):
+        await fences(first)
+    assert await fences(second)
+
+
+async def test_whatever_runs_at_the_same_time_one_call_is_asked_for(exchange: Exchange) -> None:
+    rules = LineRules(per_callee=True, per_caller=True, account_calls=1)
+    lines, asked = exchange.lines(rules), asking(ANNA, phoneNumber=HOME)
+    obstacles = Obstacles(gates(DESK, "heavy"), [], lines.needed(DESK, asked))
+    made = await exchange.several(6)
+
+    async def run(call: Call) -> bool:
+        for _ in range(20):
+            if await lines.engaged(call, DESK, asked):
+                continue
+            with suppress(UpstreamGated):
+                return (await exchange.store.change(call.id, _fenced, obstacles=obstacles)).applied
+        return False
+
+    async def hold(call: Call) -> None:
+        for _ in range(20):
+            await lines.leave(call, DESK, asked)
+
+    fenced = await asyncio.gather(*(run(call) for call in made), *(hold(call) for call in made))
+    assert [one for one in fenced if one] == [True]
+
+
+async def test_a_worker_that_dies_between_the_steps_is_repeated(redis: Redis) -> None:
+    exchange = Exchange(redis, SentTwice)
+    first, second = await exchange.several(2)
+    lines = exchange.lines(LineRules(per_callee=True, account_calls=1))
+    assert not await lines.engaged(first, DESK, asking(ANNA))
+    await lines.leave(first, DESK, asking(ANNA))
+    await lines.leave(first, DESK, asking(ANNA))
+    assert not await lines.engaged(second, DESK, asking(ANNA))
+    await lines.leave(first, DESK, asking(ANNA))
+    assert await lines.engaged(first, DESK, asking(ANNA))

@@ -44,6 +44,7 @@ HURRY_LOOK = _load("hurry_look")
 JUDGE_WEBHOOK = _load("judge_webhook")
 LANE_PLACE = _load("lane_place", "gates", "bucket", "lane")
 LEAVE_LANE = _load("leave_lane", "gates", "bucket", "lane")
+LEAVE_LINES = _load("leave_lines", "line")
 MEND_CURSOR = _load("mend_cursor")
 NOTE_EVIDENCE = _load("note_evidence")
 NOTE_FAILURE = _load("note_failure")
@@ -92,6 +93,7 @@ ALL = (
     JUDGE_WEBHOOK,
     LANE_PLACE,
     LEAVE_LANE,
+    LEAVE_LINES,
     MEND_CURSOR,
     NOTE_EVIDENCE,
     NOTE_FAILURE,

@@ -3,7 +3,7 @@
 -- Begins with pauses.lua, fence.lua.
 -- KEYS  1 call  2 state left  3 state entered  4 events  5 looks  6 placings  7 queue  8 job
 --       9 ringout alias  10 gate  11 request  12 totals  13 account's gate  14 house's gate
---      15 callback  16 pauses  17 suppressed
+--      15 callback  16 pauses  17 suppressed  18... the lines that it needs with '1' in ARGV[5]
 -- ARGV  1 call id  2 expected revision  3 change id  4 state score ms
 --       5 '1' to obey what fence.lua looks at
 --       6 look: '' as it is, '-' none, else wait ms  7 lease of the look under way, '' for none

@@ -3,8 +3,17 @@
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- The answer that says it, or nil: one of the phones is never to be rung, a pause, or a gate of the
--- bucket, the account or the house.
+local ASK_AGAIN = 50
+
+-- Whether the call still has a line: a phone's names who has it, an account's is the set of them.
+local function has(line)
+  if redis.call('TYPE', line).ok == 'zset' then return redis.call('ZSCORE', line, ARGV[1]) end
+  return redis.call('GET', line) == ARGV[1]
+end
+
+-- The answer that says it, or nil: one of the phones is never to be rung, a pause, a gate of the
+-- bucket, the account or the house, or a line (KEYS[18] and those behind it) that the call left when
+-- another run of its job found it held back.
 local function obstacle(call, suppressed, phones, pauses, gate, ...)
   for phone in string.gmatch(phones, '%S+') do
     if redis.call('SISMEMBER', suppressed, phone) == 1 then return {'suppressed'} end
@@ -14,6 +23,9 @@ local function obstacle(call, suppressed, phones, pauses, gate, ...)
   local left = redis.call('PTTL', gate)
   for _, wider in ipairs({...}) do
     left = math.max(left, (redis.call('HGET', wider, 'until') or 0) - server)
+  end
+  for index = 18, #KEYS do
+    if not has(KEYS[index]) then left = math.max(left, ASK_AGAIN) end
   end
   return left > 0 and {'gated', left} or nil
 end
