@@ -3,6 +3,7 @@
 from redis.asyncio import Redis
 
 from orchestrator.domain.access import HOUSE, Principal, Quota, Scope
+from orchestrator.domain.clock import Clock
 from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
 from orchestrator.service.accepting import Accepted, Accepting, ServiceOptions
@@ -29,10 +30,10 @@ def asker(owner: str, *quotas: Quota) -> Principal:
 class House:
     """Accepts calls by its rules; `accept` with fewer words."""
 
-    def __init__(self, redis: Redis) -> None:
-        self.redis = redis
+    def __init__(self, redis: Redis, clock: Clock = now) -> None:
+        self.redis, self.clock = redis, clock
         self.commands = Commands(redis, WORKER)
-        self.store = CallStore(self.commands, now, follow_ups(), StoreOptions())
+        self.store = CallStore(self.commands, clock, follow_ups(), StoreOptions())
         self.digests = Digests(self.commands, "k" * 32)
         self.often = HowOften()
 
@@ -54,7 +55,7 @@ class House:
         """What accepts calls by the rules as they are now."""
         whom = Whom(Destinations(frozenset({"US"})), self.digests)
         options = ServiceOptions(base_url="http://x")
-        return Accepting(self.store, Payers(), whom, now, options, self.often)
+        return Accepting(self.store, Payers(), whom, self.clock, options, self.often)
 
     async def windows(self) -> list[str]:
         """The keys that count."""

@@ -123,7 +123,7 @@ async def test_a_call_that_is_not_worth_placing_any_more_is_no_first_click(
         assert (await house.store.change(first.id, step)).applied
     assert (await house.accept()).is_double_click
     await house.store.change(
-        first.id, lambda call: Change(replace(call, expires_at=now() - 1), None)
+        first.id, lambda call: Change(replace(call, expires_at=call.accepted_at), None)
     )
 
     dry = json.loads((await house.accept(validateOnly=True)).snapshot.document)
@@ -133,6 +133,27 @@ async def test_a_call_that_is_not_worth_placing_any_more_is_no_first_click(
     assert dry["validateOnly"]["outcome"] == told
     assert (second.is_double_click, second.snapshot.id != first.id) == (not is_dead, is_dead)
     assert (await house.accept()).snapshot.id == second.snapshot.id
+
+
+@pytest.mark.parametrize("ahead_s", [-11, 11])
+async def test_a_second_click_is_one_whatever_the_clock_of_who_takes_it(
+    house: House, ahead_s: int
+) -> None:
+    other = House(house.redis, lambda: now() + 1000 * ahead_s)
+    house.often = other.often = HowOften(double_click=5)
+    first = await house.accept(expiresIn=10)
+    assert (await other.accept(expiresIn=10)).snapshot.id == first.snapshot.id
+
+
+async def test_a_click_by_a_clock_that_is_ahead_is_not_worth_placing_for_longer(
+    house: House,
+) -> None:
+    ahead = House(house.redis, lambda: now() + 60_000)
+    house.often = ahead.often = HowOften(double_click=60)
+    first = await ahead.accept(expiresIn=2)
+    (click,) = await house.redis.keys(f"{keys.PREFIX}click:*")
+    await house.redis.pexpire(click, 57_000)  # three seconds later
+    assert (await house.accept(expiresIn=2)).snapshot.id != first.snapshot.id
 
 
 async def test_a_rehearsal_knows_the_call_that_its_key_has_made(house: House) -> None:
