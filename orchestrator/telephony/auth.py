@@ -54,8 +54,17 @@ class Tokens(Protocol):
         """A token that is good as far as is known here."""
         ...
 
-    async def rejected(self, token: str) -> None:
-        """RingCentral answered 401 to this token."""
+    def in_hand(self) -> str:
+        """The token, without asking anybody for one; empty where `token` has to get it first."""
+        ...
+
+    async def rejected(self, token: str) -> bool:
+        """RingCentral answered 401 to this token. Whether the request is worth repeating with
+        another: not where this one has itself replaced a rejected one and placed no call since."""
+        ...
+
+    def accepted(self) -> None:
+        """RingCentral has placed a call for the token in hand."""
         ...
 
     async def scope(self) -> frozenset[str] | None:
@@ -82,8 +91,16 @@ class StaticToken:
         """The configured token."""
         return self._api_key
 
-    async def rejected(self, token: str) -> None:
-        """Nothing: there is no other token to be had."""
+    def in_hand(self) -> str:
+        """The configured token."""
+        return self._api_key
+
+    async def rejected(self, token: str) -> bool:
+        """False: there is no other token to be had."""
+        return token != self._api_key
+
+    def accepted(self) -> None:
+        """Nothing."""
 
     async def scope(self) -> frozenset[str] | None:
         """None: RingCentral tells the scope of a token only to who logs in."""
@@ -127,6 +144,8 @@ class JwtTokens:
         self._owner = uuid4().hex
         self._held = Kept()
         self._rejected = ""
+        self._is_replaceable = True
+        self._on_trial_until = 0
         self._quiet_until = 0
         self._renewal: asyncio.Task[Kept] | None = None
 
@@ -139,10 +158,26 @@ class JwtTokens:
             self._renewing()
         return self._held.token
 
-    async def rejected(self, token: str) -> None:
-        """Drops the token if it is still the one in use; a newer one stays."""
-        if self._held.token == token:
-            self._held, self._rejected = Kept(), token
+    def in_hand(self) -> str:
+        """The token that was last found or granted here, unless it was rejected."""
+        return self._held.token
+
+    async def rejected(self, token: str) -> bool:
+        """Drops the token if it is still the one in use; a newer one stays. A token that is got
+        for a rejected one is on trial for five minutes, or until a call was placed with it."""
+        if token == self._rejected:
+            return self._is_replaceable
+        if token != self._held.token:
+            return True
+        now = self._clock()
+        self._is_replaceable = now >= self._on_trial_until
+        self._on_trial_until = now + REFUSAL_LASTS_MS
+        self._held, self._rejected = Kept(), token
+        return self._is_replaceable
+
+    def accepted(self) -> None:
+        """The token in hand is a good one."""
+        self._on_trial_until = 0
 
     async def scope(self) -> frozenset[str] | None:
         """What the shared token permits, as RingCentral said when it was granted."""

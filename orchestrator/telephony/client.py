@@ -1,7 +1,9 @@
 """RingCentral's ring-out operations, over aiohttp, within the budget that all processes share.
 
-Nothing here tries anything twice, but for one replay with a fresh token after a 401: RingCentral's
-gateway answers 401 before it looks at the request, so that nothing can be ringing.
+Nothing here tries anything twice, but for one replay of a read or a cancel with a fresh token after
+a 401. A 401 to what places a call is handed back to whoever asked, since the login takes time, in
+which the call may have been paused, cancelled or suppressed: RingCentral's gateway answers it
+before it looks at the request, so that nothing can be ringing.
 """
 
 import asyncio
@@ -113,15 +115,21 @@ class RingCentral:
     ) -> answers.Placed:
         """Asks for a ring-out, at most once; `body` is RingCentral's `MakeRingOutRequest`.
 
-        It was paid for by whoever wrote the fence. After UpstreamUnavailable and UpstreamGated
-        nothing rings, after UpstreamFailed something may.
+        It was paid for by whoever wrote the fence, and leaves at once, with the token that `ready`
+        has found, or not at all. After UpstreamUnavailable and UpstreamGated nothing rings, after
+        UpstreamFailed something may.
         """
         request = wire.make_request(account, extension, body)
-        try:
-            return answers.placed(await self._ask(request, payment))
-        except StorageUnavailable as unavailable:
-            # Only a token or a payment can have been missing: no request was accepted.
-            raise UpstreamUnavailable(unavailable.detail, unavailable.retry_after) from unavailable
+        token = self._tokens.in_hand()
+        if not token:
+            await self._kept_going(self._budget.refund(payment))
+            raise UpstreamUnavailable("There is no access token at hand.", 0)
+        answer = await self._send(request, token, payment)
+        if answer.status == 401 and await self._tokens.rejected(token):
+            raise UpstreamUnavailable("RingCentral wants another access token.", 0)
+        if answer.status < 400:
+            self._tokens.accepted()
+        return answers.placed(answer)
 
     async def status(
         self,
@@ -233,17 +241,6 @@ class RingCentral:
     ) -> wire.Answer:
         token = await self._tokens.token()
         payment = await self._budget.spend(self.payer, request.group, care=care, pace=pace)
-        return await self._asked(request, token, payment)
-
-    async def _ask(self, request: wire.Request, payment: Payment) -> wire.Answer:
-        try:
-            token = await self._tokens.token()
-        except RingOutError:
-            await self._kept_going(self._budget.refund(payment))
-            raise
-        return await self._asked(request, token, payment)
-
-    async def _asked(self, request: wire.Request, token: str, payment: Payment) -> wire.Answer:
         answer = await self._send(request, token, payment)
         if answer.status != 401:
             return answer

@@ -181,6 +181,56 @@ async def test_who_is_held_back_keeps_no_line_after_a_429(
     await reaches(front, theirs, "connected")
 
 
+BY_JWT = {
+    "RC_APP_CLIENT_ID": "simulator-client",
+    "RC_APP_CLIENT_SECRET": "simulator-secret",
+    "RC_USER_JWT": "simulator-jwt",
+}
+
+
+async def refused_by_401(fleet: Fleet, simulated: Simulated, front: FrontEnd) -> str:
+    """A call whose request was answered with a 401, while the worker logs in anew; its id."""
+    del fleet.environment["RINGCENTRAL_API_KEY"]
+    fleet.worker(**BY_JWT)
+    await reaches(front, await accept(front, CALLEE), "ended")
+    await simulated.fault(operation="make", kind="status", status=401, times=1)
+    await simulated.fault(operation="token", kind="delay", ms=3000, times=1)
+    call_id = await accept(front, CALLEE)
+
+    async def is_asked() -> bool:
+        return await placings(simulated) == 2
+
+    await wait_until(is_asked)
+    return call_id
+
+
+async def test_after_a_401_a_pause_is_obeyed(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    call_id = await refused_by_401(fleet, simulated, front)
+    async with paused(front):
+        await waits(front, call_id, "paused")
+        assert await placings(simulated) == 2
+    assert (await reaches(front, call_id, "ended"))["outcome"] == "completed"
+    assert await placings(simulated) == 3
+
+
+async def test_after_a_401_a_cancel_ends_the_call_there_and_then(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd
+) -> None:
+    call_id = await refused_by_401(fleet, simulated, front)
+
+    async def may_be_placed() -> bool:
+        record = await front.backend.store.record(call_id)
+        return record is not None and record.call.may_be_placed
+
+    await wait_until(may_be_placed)
+    await front.service.cancel(HOUSE, "~", "~", call_id)
+    assert (await shown(front, call_id))["outcome"] == "cancelled"
+    await reaches(front, await accept(front, CALLEE), "ended")
+    assert await placings(simulated) == 3
+
+
 async def waits_for_a_line(front: FrontEnd) -> None:
     """Returns once a call waits for a line."""
 

@@ -321,6 +321,7 @@ async def test_within_the_budget_ringcentral_refuses_nothing(redis: Redis) -> No
             )
             client = RingCentral(server_url=simulator.url, tokens=tokens, budget=budget)
             ringcentral = await stack.enter_async_context(client)
+            await tokens.token()
             while len(made) < 12:
                 made.append(await ringcentral.make("~", "~", BODY, await in_time(budget)))
 

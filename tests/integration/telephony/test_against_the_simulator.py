@@ -14,6 +14,7 @@ from orchestrator.domain.errors import (
     UpstreamGated,
     UpstreamGone,
     UpstreamRefused,
+    UpstreamUnavailable,
 )
 from orchestrator.domain.evidence import Sought, candidates
 from orchestrator.domain.status import Reading
@@ -65,6 +66,7 @@ async def deployed(
                 server_url=simulator.url + "/", tokens=tokens, budget=running.budget
             )
             running.processes.append(await stack.enter_async_context(client))
+            await tokens.token()
         yield running
 
 
@@ -142,20 +144,76 @@ async def test_refusals_carry_ringcentrals_code(to: str, status: int, code: str)
 
 
 @pytest.mark.parametrize("code", ["OAU-213", "OAU-128"])
-async def test_a_401_is_replayed_once_with_a_new_token(code: str) -> None:
+async def test_a_401_is_handed_back_and_a_new_token_got_for_the_next_time(code: str) -> None:
     async with deployed() as running:
         (ringcentral,) = running.processes
         await ringcentral.ready()
         running.fault(operation="make", kind="status", status=401, errorCode=code)
+        with pytest.raises(UpstreamUnavailable) as unavailable:
+            await ringcentral.make("~", "~", BODY, PAID)
+        assert unavailable.value.retry_after == 0
+        assert (running.requests("make"), running.requests("token")) == (1, 1)
+        assert running.budget.refunded == [], "RingCentral may count what it refused"
+        await ringcentral.ready()
         assert (await ringcentral.make("~", "~", BODY, PAID)).ringout_id
         assert (running.requests("make"), running.requests("token")) == (2, 2)
         assert len(running.simulator.world.calls) == 1
+
+
+@pytest.mark.parametrize("operation", ["status", "cancel"])
+async def test_a_401_to_what_rings_nobody_is_replayed_once(operation: str) -> None:
+    async with deployed() as running:
+        (ringcentral,) = running.processes
+        placed = await ringcentral.make("~", "~", BODY, PAID)
+        running.fault(operation=operation, kind="status", status=401)
+        ask = getattr(ringcentral, operation)
+        await ask("~", "~", placed.ringout_id)
+        assert (running.requests(operation), running.requests("token")) == (2, 2)
+
+
+async def test_while_another_request_s_token_is_replaced_nothing_is_sent() -> None:
+    async with deployed() as running:
+        (ringcentral,) = running.processes
+        await ringcentral.ready()
+        running.fault(operation="make", kind="status", status=401)
+        for _ in range(2):
+            with pytest.raises(UpstreamUnavailable):
+                await ringcentral.make("~", "~", BODY, PAID)
+        assert (running.requests("make"), running.budget.refunded) == (1, ["heavy"])
+
+
+async def test_a_token_that_has_placed_a_call_may_be_replaced_again() -> None:
+    async with deployed() as running:
+        (ringcentral,) = running.processes
+        for _ in range(3):
+            running.fault(operation="make", kind="status", status=401)
+            with pytest.raises(UpstreamUnavailable):
+                await ringcentral.make("~", "~", BODY, PAID)
+            await ringcentral.ready()
+            assert (await ringcentral.make("~", "~", BODY, PAID)).ringout_id
+        assert running.requests("token") == 4
+
+
+async def test_calls_whose_401_came_at_the_same_time_are_told_the_same() -> None:
+    async with deployed() as running:
+        (ringcentral,) = running.processes
+        running.fault(operation="make", kind="status", status=401, times=None)
+        for error in (UpstreamUnavailable, UpstreamRefused):
+            await ringcentral.ready()
+            made = await asyncio.gather(
+                *(ringcentral.make("~", "~", BODY, PAID) for _ in range(5)), return_exceptions=True
+            )
+            assert {type(one) for one in made} == {error}
+        assert running.requests("token") == 2
 
 
 async def test_a_second_401_is_a_refusal() -> None:
     async with deployed() as running:
         (ringcentral,) = running.processes
         running.fault(operation="make", kind="status", status=401, times=None)
+        with pytest.raises(UpstreamUnavailable):
+            await ringcentral.make("~", "~", BODY, PAID)
+        await ringcentral.ready()
         with pytest.raises(UpstreamRefused) as refusal:
             await ringcentral.make("~", "~", BODY, PAID)
         assert refusal.value.http_status == 401
@@ -167,13 +225,14 @@ async def test_an_account_that_is_always_refused_does_not_hammer_the_token_endpo
         running.budget.logins_a_minute = 4
         (ringcentral,) = running.processes
         running.fault(operation="make", kind="status", status=401, times=None)
-        for _ in range(3):
-            with pytest.raises(UpstreamRefused):
+        for error in (UpstreamUnavailable, UpstreamRefused, UpstreamRefused, UpstreamRefused):
+            await ringcentral.ready()
+            with pytest.raises(error):
                 await ringcentral.make("~", "~", BODY, PAID)
         for _ in range(20):
             with pytest.raises(UpstreamGated):
-                await ringcentral.make("~", "~", BODY, PAID)
-        assert running.requests("token") == 4
+                await ringcentral.ready()
+        assert (running.requests("token"), running.requests("make")) == (4, 4)
 
 
 async def test_an_evicted_session_costs_one_login_for_five_processes() -> None:
@@ -182,6 +241,10 @@ async def test_an_evicted_session_costs_one_login_for_five_processes() -> None:
         world = running.simulator.world
         assert running.requests("token") == 1
         world.sessions.close(next(iter(world.sessions._by_access.values())))
+        for one in running.processes:
+            with pytest.raises(UpstreamUnavailable):
+                await one.make("~", "~", BODY, PAID)
+        await asyncio.gather(*(one.ready() for one in running.processes))
         made = await asyncio.gather(*(one.make("~", "~", BODY, PAID) for one in running.processes))
         assert len({placed.ringout_id for placed in made}) == 5
         assert len(world.calls) == 5

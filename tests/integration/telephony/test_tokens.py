@@ -295,9 +295,10 @@ async def test_a_call_without_a_token_is_one_that_was_not_placed(*, answers_firs
 
     async with app(script) as shared:
         shared.store.is_away = not answers_first
-        client = RingCentral(
-            server_url=shared.server.url, tokens=shared.process(), budget=shared.budget
-        )
+        tokens = shared.process()
+        if answers_first:
+            await tokens.token()
+        client = RingCentral(server_url=shared.server.url, tokens=tokens, budget=shared.budget)
         async with client as ringcentral:
             with pytest.raises(UpstreamUnavailable):
                 await ringcentral.make("~", "~", BODY, PAID)
