@@ -67,8 +67,9 @@ class Confirmation:
         Arguments that a person has confirmed carry an idempotency key: the client's own, which the
         confirmation is bound to as to all arguments, or one that is the confirmation's alone.
         ConfirmationRequired, ConfirmationDeclined; and before anybody is asked, whatever refuses
-        the call without them. Arguments whose key has made a call are never gone on with
-        unasked: the key's time may be over by then, and they would make another.
+        the call without them. A dry run meets the same refusals, and nobody is asked about it.
+        Arguments whose key has made a call are never gone on with unasked: the key's time may be
+        over by then, and they would make another.
         """
         wish = context.request_state
         if wish is not None and (said := _answer(context)) is not None:
@@ -77,9 +78,11 @@ class Confirmation:
             return wanted.model_copy(update={"idempotency_key": key})
         can_ask = _can_ask(context)
         is_needed = self.policy == "required" or (self.policy == "when-possible" and can_ask)
-        if not is_needed or wanted.body.validate_only:
+        is_dry = wanted.body.validate_only
+        if not is_needed or (is_dry and can_ask):
             return wanted
-        rehearsed = await self.service.accepting.rehearse(asker, wanted.wish())
+        rehearse = self.service.accept if is_dry else self.service.accepting.rehearse
+        rehearsed = await rehearse(asker, wanted.wish())
         if rehearsed.replayed:
             return rehearsed.snapshot
         if not can_ask:

@@ -171,6 +171,37 @@ async def test_a_dry_run_is_not_asked_about(required: str, calls: Callable[[], l
     assert (person.asked, calls()) == ([], [])
 
 
+DRY = {**BODY, "validateOnly": True}
+
+
+async def test_a_dry_run_of_a_client_that_cannot_ask_meets_the_same_refusal(
+    poster: Poster, keys: Callable[[], list[str]]
+) -> None:
+    result = (await poster.post({"body": DRY}, asks=False))["result"]
+    assert result["content"][0]["text"].startswith("confirmation_required: confirmation: ")
+    assert keys() == []
+
+
+async def test_where_nobody_has_to_be_asked_a_dry_run_is_accepted(policies: dict[str, str]) -> None:
+    async with Client(policies["when-possible"]) as client:
+        shown = call_of(await client.call_tool(MAKE, {"body": DRY}))
+    assert shown["validateOnly"]["outcome"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        ({"body": {**DRY, "to": {"phoneNumber": "+33142685300"}}}, "refused_by_policy"),
+        ({"body": DRY, "idempotencyKey": "wish 1"}, "invalid_field"),
+    ],
+)
+async def test_what_else_refuses_a_dry_run_is_told_before(
+    poster: Poster, wish: dict[str, Any], code: str
+) -> None:
+    result = (await poster.post(wish, asks=False))["result"]
+    assert result["content"][0]["text"].startswith(code)
+
+
 async def test_a_quota_that_is_used_up_is_told_before_anybody_is_asked(fleet: Fleet) -> None:
     fleet.environment |= {
         **ENVIRONMENT,
