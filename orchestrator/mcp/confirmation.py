@@ -39,9 +39,10 @@ _ASKS_BY_RESULT = "2026-07-28"
 _FORM = {
     "type": "object",
     "properties": {_ANSWER: {"type": "boolean", "title": "Place the call", "default": True}},
+    "required": [_ANSWER],
 }
-"""One field that need not be touched: VS Code cannot submit a form without fields, and clients
-that show no forms accept without any content."""
+"""One field that need not be touched, but is sent: VS Code cannot submit a form without fields, and
+a field that is left out is no yes. Clients that show no forms accept without any content."""
 
 _CANNOT_ASK = (
     "A person has to confirm each call, and this client cannot ask one: it would have to speak MCP "
@@ -134,5 +135,6 @@ def _answer(context: Context[Any]) -> ElicitResult | None:
 def _check(said: ElicitResult) -> None:
     if said.action == "cancel":
         raise ConfirmationDeclined(POLICY, _SAID_NOTHING)
-    if said.action != "accept" or (said.content or {}).get(_ANSWER, True) is not True:
+    is_yes = said.content is None or said.content.get(_ANSWER) is True
+    if said.action != "accept" or not is_yes:
         raise ConfirmationDeclined(POLICY, _SAID_NO)

@@ -39,6 +39,7 @@ async def test_a_person_is_shown_the_call_and_accepts(
     assert question.requested_schema == {
         "type": "object",
         "properties": {"place": {"type": "boolean", "title": "Place the call", "default": True}},
+        "required": ["place"],
     }
 
 
@@ -83,6 +84,8 @@ async def test_where_it_is_off_nobody_is_asked(
         {"action": "accept", "content": {"place": "true"}},
         {"action": "accept", "content": {"place": 1}},
         {"action": "accept", "content": {"place": None}},
+        {"action": "accept", "content": {}},
+        {"action": "accept", "content": {"Place": True}},
     ],
     ids=str,
 )
