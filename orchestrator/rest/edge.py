@@ -18,7 +18,7 @@ from orchestrator.edge.rules import (
 from orchestrator.edge.tls import HSTS
 from orchestrator.rest.asker import ASKED
 from orchestrator.rest.matched import is_stream
-from orchestrator.rest.problems import problem
+from orchestrator.rest.problems import SAFE, problem
 from orchestrator.rest.seats import SEAT, NoSeatError, RequestSeat, Seats
 
 _FOREIGN = {
@@ -52,7 +52,7 @@ class Edge:
         if refusal is not None:
             return _problem(refusal)
         if asked.foreign_origin is not None and _is_preflight(request):
-            return web.Response(status=204, headers=_PREFLIGHT)
+            return web.Response(status=204, headers={**SAFE, **_PREFLIGHT})
         if request.path in PROBES or is_stream(request):
             return await answer()
         seat = request[SEAT] = RequestSeat(self._seats)

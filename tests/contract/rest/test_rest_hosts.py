@@ -189,6 +189,10 @@ async def test_an_allowed_page_may_ask_and_read_the_answer(named: Rest, origin: 
         assert one.headers["Access-Control-Allow-Origin"] == origin
         assert one.headers["Vary"] == "Origin"
         assert "Access-Control-Allow-Credentials" not in one.headers
+        assert one.headers["Server"] == "ringout"
+        assert one.headers["X-Content-Type-Options"] == "nosniff"
+        assert one.headers["Referrer-Policy"] == "no-referrer"
+        assert one.headers["Cache-Control"] == "no-store"
     exposed = answer.headers["Access-Control-Expose-Headers"].split(", ")
     assert set(exposed) | UNEXPOSED == named_headers(document()["paths"])
 
