@@ -31,7 +31,12 @@ from orchestrator.service.hearing import Hearing
 from orchestrator.service.how_often import HowOften
 from orchestrator.service.webhooks import WebhookService
 from orchestrator.service.whom import Whom
-from orchestrator.settings import ConfigurationError, Settings, configured_credentials
+from orchestrator.settings import (
+    ConfigurationError,
+    Settings,
+    configured_credentials,
+    contents,
+)
 from orchestrator.settings.addresses import is_loopback
 from orchestrator.settings.derived import (
     deliveries_kept,
@@ -260,12 +265,11 @@ def forgetter(settings: Settings, parts: Backend) -> Forgetter:
 def whom(settings: Settings, commands: Commands) -> Whom:
     """Whom the house rings, told in the log; ConfigurationError where the file of denied prefixes
     cannot be used."""
-    path = settings.denied_prefixes_file
+    name, path = "RINGOUT_DENIED_PREFIXES_FILE", settings.denied_prefixes_file
     try:
-        denied = denied_prefixes(path)
-    except (OSError, UnicodeDecodeError, UnusablePrefixes) as error:
-        detail = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"RINGOUT_DENIED_PREFIXES_FILE: {path}: {detail}") from None
+        denied = denied_prefixes(contents(name, path).decode() if path else "")
+    except (UnicodeDecodeError, UnusablePrefixes) as error:
+        raise ConfigurationError(f"{name}: {path}: {error}") from None
     regions = settings.allowed_regions
     log.info("destinations", regions=",".join(sorted(regions)), denied_prefixes=len(denied))
     return Whom(Destinations(regions, denied), digests(settings, commands))

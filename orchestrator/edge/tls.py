@@ -2,14 +2,13 @@
 
 import asyncio
 import ssl
-import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
 
-from orchestrator.settings import ConfigurationError, Settings
+from orchestrator.settings import ConfigurationError, Settings, contents
 
 CERTIFICATE, KEY = "RINGOUT_TLS_CERT", "RINGOUT_TLS_KEY"
 HSTS = "max-age=31536000"
@@ -54,7 +53,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     for name, path, other in ((CERTIFICATE, certificate, KEY), (KEY, key, CERTIFICATE)):
         if not path:
             raise ConfigurationError(f"{name}: {other} needs it")
-        _check_readable(name, path)
+        contents(name, path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CIPHERS)
@@ -91,17 +90,6 @@ def _stamp(path: str) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _check_readable(name: str, path: str) -> None:
-    try:
-        # Opening a pipe that nobody writes to would wait for ever.
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise ConfigurationError(f"{name}: {path}: must be a regular file")
-        with Path(path).open("rb"):
-            return
-    except OSError as error:
-        raise ConfigurationError(f"{name}: {path}: {error.strerror}") from None
 
 
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:

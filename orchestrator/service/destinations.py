@@ -9,7 +9,6 @@ the list of regions, and the operator's own list of prefixes.
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
@@ -43,7 +42,7 @@ class Objection:
 
 
 class UnusablePrefixes(ValueError):
-    """A file of prefixes holds a line that is none; the text says which, and what is right."""
+    """A text of prefixes holds a line that is none; the text says which, and what is right."""
 
 
 @dataclass(frozen=True)
@@ -114,16 +113,13 @@ def _alarms(number: str, parsed: PhoneNumber, regions: frozenset[str]) -> bool:
     )
 
 
-def denied_prefixes(path: str) -> frozenset[str]:
-    """The prefixes in a file, one a line, `#` before a comment; none without a path.
+def denied_prefixes(text: str) -> frozenset[str]:
+    """The prefixes in a text, one a line, `#` before a comment.
 
-    OSError where it cannot be read, UnusablePrefixes naming the first line that is no prefix.
+    UnusablePrefixes naming the first line that is no prefix.
     """
-    if not path:
-        return frozenset()
     found = set()
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         prefix = line.partition("#")[0].strip()
         if prefix and not _PREFIX.fullmatch(prefix):
             raise UnusablePrefixes(f"line {number}: must be a prefix such as +25261")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,6 +67,18 @@ def _check_together(settings: Settings) -> None:
         )
 
 
+def contents(name: str, path: str) -> bytes:
+    """What is in the file that a setting names; ConfigurationError where it cannot be read."""
+    file = Path(path)
+    try:
+        # Opening a pipe that nobody writes to would wait for ever.
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise ConfigurationError(f"{name}: {path}: must be a regular file")
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{name}: {path}: {error.strerror}") from None
+
+
 def from_document(text: str) -> tuple[Credential, ...]:
     """The credentials in a JSON document; UnusableCredential naming the first that is wrong."""
     try:
@@ -90,11 +103,11 @@ def configured_credentials(settings: Settings) -> tuple[Credential, ...]:
 def _from_file(path: str) -> tuple[Credential, ...]:
     if not path:
         return ()
+    name = "RINGOUT_CREDENTIALS_FILE"
     try:
-        return from_document(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, UnusableCredential) as error:
-        detail = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"RINGOUT_CREDENTIALS_FILE: {path}: {detail}") from None
+        return from_document(contents(name, path).decode())
+    except (UnicodeDecodeError, UnusableCredential) as error:
+        raise ConfigurationError(f"{name}: {path}: {error}") from None
 
 
 def require_credentials(settings: Settings) -> None:

@@ -1,10 +1,13 @@
 """The processes as an operator starts and stops them."""
 
+import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.harness.processes import Fleet
+from tests.harness.waiting import wait_until
 
 READY = {"rest": "rest listening on", "mcp": "mcp listening on", "worker": "worker ready"}
 ANY_PORT = {"RINGOUT_REST_PORT": "0", "RINGOUT_MCP_PORT": "0", "RINGOUT_SIMULATOR_PORT": "0"}
@@ -49,6 +52,28 @@ def test_a_wrong_configuration_exits_2_and_names_the_variable(
     (line,) = process.errors
     assert line.startswith(f"ringout: {variable}: ")
     assert process.lines == []
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("rest", "RINGOUT_DENIED_PREFIXES_FILE"),
+        ("mcp", "RINGOUT_DENIED_PREFIXES_FILE"),
+        ("rest", "RINGOUT_CREDENTIALS_FILE"),
+        ("worker", "RINGOUT_CREDENTIALS_FILE"),
+    ],
+)
+async def test_a_file_that_is_a_pipe_is_not_waited_for(
+    fleet: Fleet, tmp_path: Path, name: str, variable: str
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    process = fleet.command(name, **ANY_PORT, **{"RINGCENTRAL_API_KEY": "key", variable: str(pipe)})
+
+    await wait_until(lambda: process.code is not None)
+
+    assert process.terminate() == 2
+    assert process.errors == [f"ringout: {variable}: {pipe}: must be a regular file"]
 
 
 def test_the_simulator_refuses_a_wrong_setting(fleet: Fleet) -> None:

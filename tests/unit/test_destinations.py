@@ -1,7 +1,6 @@
 """Which numbers may be rung, by what is known of them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import phonenumbers
 import pytest
@@ -83,10 +82,9 @@ def test_a_region_is_rung_where_it_is_named() -> None:
     assert objection.detail.endswith("GB, IN, JM")
 
 
-def test_a_denied_prefix_comes_before_all_else(tmp_path: Path) -> None:
-    file = tmp_path / "denied"
-    file.write_text("# ranges that fraud uses\n+1650555 # all of it\n\n+44\n", encoding="utf-8")
-    some = Destinations(frozenset({"US", "GB"}), denied_prefixes(str(file)))
+def test_a_denied_prefix_comes_before_all_else() -> None:
+    denied = denied_prefixes("# ranges that fraud uses\n+1650555 # all of it\n\n+44\n")
+    some = Destinations(frozenset({"US", "GB"}), denied)
 
     for number in ("+16505550123", "+442071838750"):
         objection = some.objection(number)
@@ -98,15 +96,12 @@ def test_a_denied_prefix_comes_before_all_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["1650", "+", "+0", "+1-650", "+1 650", "+\N{FULLWIDTH DIGIT ONE}", "+1234567890123456"]
 )
-def test_a_line_that_is_no_prefix_is_named(tmp_path: Path, line: str) -> None:
-    file = tmp_path / "denied"
-    file.write_text(f"+44\n{line}\n", encoding="utf-8")
-
+def test_a_line_that_is_no_prefix_is_named(line: str) -> None:
     with pytest.raises(UnusablePrefixes, match="line 2"):
-        denied_prefixes(str(file))
+        denied_prefixes(f"+44\n{line}\n")
 
 
-def test_there_need_be_no_file() -> None:
+def test_there_need_be_no_prefix() -> None:
     assert denied_prefixes("") == frozenset()
 
 
