@@ -12,7 +12,7 @@ from orchestrator.cli.calls import AsJson
 from orchestrator.cli.ending import FAILED, WRONG, Ended
 from orchestrator.cli.numbers import e164
 from orchestrator.cli.processes import in_loop
-from orchestrator.domain import tokens
+from orchestrator.domain import phones, tokens
 from orchestrator.domain.access import Scope
 from orchestrator.settings import rule_checks
 
@@ -56,7 +56,9 @@ def add_to(app: typer.Typer) -> None:
 
 @_group.command()
 def create(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="What people call it.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="What people call it; no number.")
+    ] = "",
     *,
     scope: Scopes = None,
     expires_in: ExpiresIn = None,
@@ -68,6 +70,8 @@ def create(
     """Make a key; it is shown once and cannot be had again."""
     if len(name) > _LONGEST_NAME or not (name.isprintable()):
         raise Ended(f"NAME: should be at most {_LONGEST_NAME} printable characters", WRONG)
+    if phones.scrubbed(name) != name:
+        raise Ended("NAME: should hold no phone number (seven digits or more): crm, desk 3", WRONG)
     wanted = {
         "name": name,
         "scopes": _scopes(scope),

@@ -1,12 +1,14 @@
 """The audit stream: who did what, in order, only ever added to.
 
 An entry is written before what it tells of is done, or by the same script: nothing happens
-untold. It holds no phone number and no secret.
+untold. It holds no phone number and no secret: nothing can be taken out of it again, so that what
+people have worded is masked before it goes in.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.domain import phones
 from orchestrator.domain.access import Principal
 from orchestrator.domain.clock import Clock, rfc3339
 from orchestrator.storage import keys
@@ -47,11 +49,14 @@ class Actor:
 
 
 def items(action: str, actor: Actor, about: str, at: int, detail: str = "") -> list[str]:
-    """An entry as the flat list that XADD takes; `about` is the id of what was acted on."""
+    """An entry as the flat list that XADD takes; `about` is the id of what was acted on.
+
+    Numbers in the actor's name and in the detail are masked; ids are kept as they are.
+    """
     return [
         *("schema", "1", "at", rfc3339(at), "action", action),
-        *("owner", actor.owner, "actor", actor.name, "via", actor.via),
-        *("about", about, "detail", detail),
+        *("owner", actor.owner, "actor", phones.scrubbed(actor.name), "via", actor.via),
+        *("about", about, "detail", phones.scrubbed(detail)),
     ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from orchestrator.domain import phones
 from orchestrator.domain.calls import Reason
 from orchestrator.domain.clock import from_rfc3339, rfc3339
 from orchestrator.domain.words import State
@@ -84,8 +85,12 @@ class Pauses:
         return Paused(found.get(_HOUSE), of_keys)
 
     async def begin(self, key: str | None, reason: str, by: str, now: int) -> None:
-        """Pauses the house, or a key's calls; what was paused already has a new reason."""
-        said = json.dumps({"reason": reason, "by": by, "since": rfc3339(now)})
+        """Pauses the house, or a key's calls; what was paused already has a new reason.
+
+        Dashboards read who it was and why: numbers in either are masked.
+        """
+        told = {"reason": phones.scrubbed(reason), "by": phones.scrubbed(by)}
+        said = json.dumps({**told, "since": rfc3339(now)})
         await self._commands.execute("HSET", keys.PAUSED, _field(key), said)
 
     async def end(self, key: str | None) -> bool:

@@ -7,7 +7,7 @@ AUDIT_FIELDS = (
     ("at", "RFC 3339: when it was done"),
     ("action", "such as call.accepted, house.paused, key.created"),
     ("owner", "the id of the key that did it; empty where none was needed"),
-    ("actor", "what people call who did it"),
+    ("actor", "what people call who did it, numbers masked"),
     ("via", "rest, mcp or cli"),
     ("about", "the id of what was acted on"),
     ("detail", "more, without numbers and secrets"),

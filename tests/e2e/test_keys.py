@@ -115,6 +115,17 @@ def test_wrong_usage_is_named(fleet: Fleet, arguments: list[str], named: str) ->
     assert listed(fleet) == []
 
 
+@pytest.mark.parametrize("name", ["Alice +16505550177", "(650) 555 - 0177", "6505550177"])
+def test_a_key_is_not_named_by_a_number(fleet: Fleet, name: str) -> None:
+    ended = ringout(fleet, "keys", "create", name)
+    assert (ended.code, ended.lines) == (2, [])
+    said = " ".join(ended.errors)
+    assert "NAME: " in said
+    assert "0177" not in said
+    assert listed(fleet) == []
+    assert created(fleet, "Alice, desk 3, 2026-11-24")
+
+
 @pytest.mark.parametrize("name", HOSTS)
 @pytest.mark.parametrize("is_revoked", [False, True])
 def test_nothing_is_exposed_without_a_key(fleet: Fleet, name: str, is_revoked: bool) -> None:
