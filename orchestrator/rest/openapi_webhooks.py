@@ -35,6 +35,7 @@ _SINCE = {"since": {"summary": "All since", "value": {"since": "2026-11-24T07:00
 _BODY_FAILS = ("request_timeout", "body_too_large", "unsupported_media_type", "invalid_field")
 _NO_WEBHOOK = "webhook_not_found"
 _NO_DELIVERY = "delivery_not_found"
+_OF_ALL = " One that hears of every call needs the scope `ops` beside `webhooks`."
 
 
 def paths() -> dict[str, PathItem]:
@@ -130,7 +131,7 @@ def _change() -> Operation:
         "changewebhook",
         "Change a webhook",
         "What is left out stays as it is. `enabled: true` takes up a disabled webhook again: it "
-        "gets the events from then on.",
+        "gets the events from then on." + _OF_ALL,
         {"200": response("The webhook, as it is now.", "WebhookDocument", ["Cache-Control"])},
         (*_BODY_FAILS, _NO_WEBHOOK),
         requestBody=_body("WebhookChange", _CHANGE),
@@ -148,7 +149,8 @@ def _rotate() -> Operation:
     return _operation(
         "rotatewebhooksecret",
         "Rotate a webhook's secret",
-        "Gives it a new secret. Those before sign too, beside the new one, until the overlap ends.",
+        "Gives it a new secret. Those before sign too, beside the new one, until the overlap ends."
+        + _OF_ALL,
         {"200": found},
         (*_BODY_FAILS, _NO_WEBHOOK),
         requestBody=_body("SecretRotation", _ROTATE, required=False),
@@ -160,7 +162,7 @@ def _test() -> Operation:
     return _operation(
         "testwebhook",
         "Test a webhook",
-        "Sends an event `webhook.test` whose `data` names the webhook.",
+        "Sends an event `webhook.test` whose `data` names the webhook." + _OF_ALL,
         {"202": response("The delivery, under way.", "DeliveryDocument", headers)},
         (_NO_WEBHOOK, "webhook_disabled", _NO_DELIVERY),
     )
@@ -171,7 +173,7 @@ def _since() -> Operation:
     return _operation(
         "redeliversince",
         "Redeliver since a time",
-        "Makes all dead deliveries of events since a time anew.",
+        "Makes all dead deliveries of events since a time anew." + _OF_ALL,
         {"202": found},
         (*_BODY_FAILS, _NO_WEBHOOK, "webhook_disabled"),
         requestBody=_body("Redelivery", _SINCE),

@@ -2,6 +2,8 @@
 
 A webhook belongs to the key that made it, and so do its deliveries; those to a call's `callbackUrl`
 belong to the call's owner. What is another's is not there: it is answered as what never was.
+A webhook that hears of all calls is changed, tested and redelivered by who runs the house alone:
+its owner may show a token with fewer rights than the one that made it, or have lost them since.
 """
 
 import asyncio
@@ -46,8 +48,8 @@ _VIA = "rest"
 @dataclass(frozen=True, slots=True)
 class WebhookService:
     """Every method raises StorageUnavailable when Redis does not answer in time, InsufficientScope
-    without the right to webhooks, and those that name a webhook WebhookNotFound where there is
-    none, or it is not the asker's."""
+    without the right to webhooks, or to steer one that hears of all calls, and those that name a
+    webhook WebhookNotFound where there is none, or it is not the asker's."""
 
     webhooks: WebhookStore
     deliveries: DeliveryStore
@@ -104,7 +106,7 @@ class WebhookService:
     async def change(self, asker: Principal, webhook_id: str, wish: WebhookChange) -> Webhook:
         """The webhook, changed in what the wish names."""
         named = wish.model_fields_set
-        await self.get(asker, webhook_id)
+        await self._steered(asker, webhook_id)
         if "url" in named:
             self._check(wish.url)
         await self._note(audit.WEBHOOK_CHANGED, asker, webhook_id, ",".join(sorted(named)))
@@ -134,7 +136,7 @@ class WebhookService:
         self, asker: Principal, webhook_id: str, wish: SecretRotation
     ) -> tuple[Webhook, str]:
         """The webhook with a new secret; those before go on signing for the overlap."""
-        await self.get(asker, webhook_id)
+        await self._steered(asker, webhook_id)
         await self._note(audit.WEBHOOK_CHANGED, asker, webhook_id, "secret")
         secret, now = new_secret(), self.clock()
         latest = now + wish.overlap_seconds * 1000
@@ -170,8 +172,8 @@ class WebhookService:
         return f"dlv_{name}"
 
     async def page(self, asker: Principal, sought: Sought, limit: int, cursor: str | None) -> Page:
-        """The asker's deliveries, newest events first; ValueError for a cursor that is not one of
-        ours."""
+        """The asker's deliveries, newest events first, without those of calls that are not there
+        for it; ValueError for a cursor that is not one of ours."""
         asker.require(Scope.WEBHOOKS)
         if sought.webhook is not None:
             await self.get(asker, sought.webhook)
@@ -204,8 +206,15 @@ class WebhookService:
             count += sum(done)
         return count
 
-    async def _enabled(self, asker: Principal, webhook_id: str) -> Webhook:
+    async def _steered(self, asker: Principal, webhook_id: str) -> Webhook:
+        """The webhook; InsufficientScope where it tells more than the asker may know."""
         webhook = await self.get(asker, webhook_id)
+        if webhook.hears_all:
+            asker.require(Scope.OPS)
+        return webhook
+
+    async def _enabled(self, asker: Principal, webhook_id: str) -> Webhook:
+        webhook = await self._steered(asker, webhook_id)
         if webhook.disabled is not None:
             raise WebhookDisabled("The webhook is disabled; enable it first.")
         return webhook

@@ -1,14 +1,14 @@
 """Deliveries listed, newest events first, a page at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from orchestrator.domain.clock import rfc3339
-from orchestrator.storage import delivery_keys
+from orchestrator.storage import delivery_keys, keys
 from orchestrator.storage.connection import Commands, WrongType
 from orchestrator.storage.listing import cursor_at, position_of
 from orchestrator.storage.reading import NOT_READABLE, shown
@@ -44,7 +44,7 @@ Shown = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Sought:
     """Which deliveries: those that meet all that is given. `owner` is of the webhook, or of a
-    callback's call."""
+    callback's call; it leaves out what a webhook that hears of all calls is told of others'."""
 
     state: str | None = None
     webhook: str | None = None
@@ -66,16 +66,9 @@ class DeliveryList:
         self._commands = commands
 
     async def get(self, delivery_id: str, owner: str | None = None) -> Shown | None:
-        """One delivery; None where there is none, it is another owner's than the one given, or it
-        cannot be read."""
-        try:
-            values = await self._commands.execute(
-                "HMGET", delivery_keys.delivery(delivery_id), *_FIELDS
-            )
-        except WrongType:
-            return None
-        is_other = owner is not None and (values[-1] or b"").decode() != owner
-        return None if is_other else _shown(delivery_id, values)
+        """One delivery; None where there is none, it is another owner's than the one given, it tells
+        of another owner's call, or it cannot be read."""
+        return (await self._rows([delivery_id], owner))[0]
 
     async def page(self, sought: Sought, limit: int, cursor: str | None) -> Page:
         """At most `limit` deliveries after `cursor`; ValueError where that is not one of ours."""
@@ -86,7 +79,7 @@ class DeliveryList:
             newest = position[0] if position else "+inf"
             pairs = await self._range(_index(sought), newest, "-inf", size)
             fresh = [pair for pair in pairs if position is None or pair < position]
-            rows = await asyncio.gather(*(self.get(name, sought.owner) for _, name in fresh))
+            rows = await self._rows([name for _, name in fresh], sought.owner)
             for pair, row in zip(fresh, rows, strict=True):
                 position = pair
                 if row is not None and _meets(row, sought):
@@ -116,6 +109,44 @@ class DeliveryList:
                 return
             begin = fresh[-1] if fresh else begin
             size = _CHUNK if fresh else size * 2
+
+    async def _rows(self, ids: Sequence[str], owner: str | None) -> list[Shown | None]:
+        """The deliveries in that order, None for what is not there for that owner."""
+        rows = await asyncio.gather(*(self._row(name, owner) for name in ids))
+        if owner is None:
+            return rows
+        hidden = await self._of_others([row for row in rows if row is not None], owner)
+        return [None if row is None or row["id"] in hidden else row for row in rows]
+
+    async def _row(self, delivery_id: str, owner: str | None) -> Shown | None:
+        key = delivery_keys.delivery(delivery_id)
+        try:
+            values = await self._commands.execute("HMGET", key, *_FIELDS)
+        except WrongType:
+            return None
+        is_other = owner is not None and (values[-1] or b"").decode() != owner
+        return None if is_other else _shown(delivery_id, values)
+
+    async def _of_others(self, rows: Sequence[Shown], owner: str) -> set[str]:
+        """Those of an owner's deliveries that tell of calls which are not that owner's."""
+        names = list({row["webhook"] for row in rows if row["webhook"] is not None})
+        marks = await asyncio.gather(
+            *(self._field(delivery_keys.webhook(name), "hearsAll") for name in names)
+        )
+        hear_all = {name for name, mark in zip(names, marks, strict=True) if mark != b""}
+        told = [row for row in rows if row["webhook"] in hear_all]
+        owners = await asyncio.gather(
+            *(self._field(keys.call(row["call"]), "owner") for row in told)
+        )
+        known = owner.encode()
+        return {row["id"] for row, whose in zip(told, owners, strict=True) if whose != known}
+
+    async def _field(self, key: str, name: str) -> bytes | None:
+        try:
+            found: bytes | None = await self._commands.execute("HGET", key, name)
+        except WrongType:
+            return None
+        return found
 
     async def _range(
         self,
