@@ -66,8 +66,8 @@ class DeliveryList:
         self._commands = commands
 
     async def get(self, delivery_id: str, owner: str | None = None) -> Shown | None:
-        """One delivery; None where there is none, it is another owner's than the one given, it tells
-        of another owner's call, or it cannot be read."""
+        """One delivery; None where there is none, it is another owner's than the one given, tells
+        of another owner's call, or cannot be read."""
         return (await self._rows([delivery_id], owner))[0]
 
     async def page(self, sought: Sought, limit: int, cursor: str | None) -> Page:
