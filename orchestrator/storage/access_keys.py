@@ -18,6 +18,11 @@ def grant(grant_id: str) -> str:
     return f"{PREFIX}grant:{grant_id}"
 
 
+def grants(kind: str, key_id: str) -> str:
+    """The ids of what was given out in a key's place: `tokens` or `sessions`."""
+    return f"{PREFIX}grants:{kind}:{key_id}"
+
+
 def failures(address: str) -> str:
     """The attempts to authenticate from an address that have failed lately."""
     return f"{PREFIX}auth-failures:{hashlib.sha256(address.encode()).hexdigest()}"

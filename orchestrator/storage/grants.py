@@ -1,7 +1,8 @@
 """What is given out in the place of a key for a while: access tokens, and sessions of the console.
 
 A grant hangs on the secret of the key that it was given out for: it is worth nothing any more when
-that secret is not.
+that secret is not. Of each kind a key has so many at most: a further one ends the oldest, since
+whoever has a key might else fill Redis with them.
 """
 
 import hmac
@@ -19,6 +20,8 @@ from orchestrator.storage.reading import NOT_READABLE
 ACCESS_S = 3_600
 REFRESH_S = 7 * 86_400
 SESSION_S = 12 * 3_600
+MOST_GRANTS = 500
+"""Of a key's pairs of tokens, and of its sessions."""
 
 _FIELDS = {Kind.ACCESS: "access", Kind.REFRESH: "refresh", Kind.SESSION: "session"}
 
@@ -41,24 +44,29 @@ class Grants:
     async def session(self, key_id: str, secret: str) -> Token:
         """A new session, for a key by the digest of its secret."""
         token = Token(Kind.SESSION, key_id, random_secret(), random_id(GRANT_ID_LENGTH))
-        await self._put(token, SESSION_S, "session", token.digest, "secret", secret)
+        fields = ("key", key_id, "session", token.digest, "secret", secret)
+        where, listed = _place(token, SESSION_S)
+        await self._commands.run(scripts.PUT_GRANT, where, *listed, *fields)
         return token
 
     async def pair(self, key_id: str, secret: str) -> Pair:
         """A new pair of tokens, for a key by the digest of its secret."""
         given = _pair(key_id, random_id(GRANT_ID_LENGTH))
         until = self._clock() + 1000 * ACCESS_S
-        fields = ("access", given.access.digest, "until", until, "secret", secret)
-        await self._put(given.access, REFRESH_S, *fields, "refresh", given.refresh.digest)
+        fields = ("key", key_id, "access", given.access.digest, "until", until, "secret", secret)
+        where, listed = _place(given.refresh, REFRESH_S)
+        await self._commands.run(
+            scripts.PUT_GRANT, where, *listed, *fields, "refresh", given.refresh.digest
+        )
         return given
 
     async def renewed(self, refresh: Token) -> Pair | None:
         """The next pair; None where the token is not the grant's. Used again, it ends the grant."""
         given = _pair(refresh.key, refresh.grant)
         until = self._clock() + 1000 * ACCESS_S
-        arguments = (given.access.digest, until, given.refresh.digest, REFRESH_S)
-        where = [keys.grant(refresh.grant)]
-        done = await self._commands.run(scripts.RENEW_GRANT, where, refresh.digest, *arguments)
+        arguments = (refresh.digest, given.access.digest, until, given.refresh.digest)
+        where, listed = _place(refresh, REFRESH_S)
+        done = await self._commands.run(scripts.RENEW_GRANT, where, *listed, *arguments)
         return given if done else None
 
     async def secret_of(self, token: Token) -> str | None:
@@ -78,11 +86,15 @@ class Grants:
 
     async def end(self, token: Token) -> None:
         """Ends the grant that a token is of."""
-        await self._commands.execute("DEL", keys.grant(token.grant))
+        where, _ = _place(token, 0)
+        await self._commands.run(scripts.END_GRANT, where, token.grant)
 
-    async def _put(self, token: Token, seconds: int, *fields: str | int) -> None:
-        where = [keys.grant(token.grant)]
-        await self._commands.run(scripts.PUT_HASH, where, seconds, "key", token.key, *fields)
+
+def _place(token: Token, seconds: int) -> tuple[list[str], tuple[str | int, ...]]:
+    """A grant and the list that it stands in, and what it takes to stand there for so long."""
+    kind = "sessions" if token.kind is Kind.SESSION else "tokens"
+    where = [keys.grant(token.grant), keys.grants(kind, token.key)]
+    return where, (token.grant, keys.grant(""), seconds, MOST_GRANTS)
 
 
 def _pair(key_id: str, grant: str) -> Pair:

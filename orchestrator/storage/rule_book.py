@@ -75,6 +75,15 @@ RULE_BOOK = (
         fields=GRANT_FIELDS,
     ),
     Entry(
+        "grants:<kind>:<key>",
+        "sorted set",
+        "the ids of a key's `tokens` (pairs of them) or `sessions`, by when they expire "
+        "(microseconds, server time)",
+        "7 days, 12 h for sessions",
+        "processes only",
+        "at most 500: the oldest ends for a new one",
+    ),
+    Entry(
         "auth-failures:<sha256>",
         "string",
         "how many attempts to authenticate from an address have failed",

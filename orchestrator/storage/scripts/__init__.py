@@ -33,6 +33,7 @@ CLAIM_LOOKS = _load("claim_looks")
 DELETE_WEBHOOK = _load("delete_webhook")
 DISPATCH = _load("dispatch")
 DROP_DELIVERIES = _load("drop_deliveries")
+END_GRANT = _load("end_grant")
 ENQUEUE = _load("enqueue")
 ENTER_LANE = _load("enter_lane", "gates", "bucket", "lane")
 FORGET_PLACING = _load("forget_placing")
@@ -52,6 +53,7 @@ NOTE_LOST = _load("note_lost")
 NOTE_PAIR = _load("note_pair")
 POSTPONE_LOOK = _load("postpone_look")
 PUT_CREDENTIAL = _load("put_credential")
+PUT_GRANT = _load("put_grant", "grants")
 PUT_HASH = _load("put_hash")
 PUT_KEY = _load("put_key")
 PUT_WEBHOOK = _load("put_webhook")
@@ -59,7 +61,7 @@ READ_FEED = _load("read_feed")
 REDELIVER = _load("redeliver")
 RELEASE = _load("release")
 RELEASE_DELIVERY = _load("release_delivery")
-RENEW_GRANT = _load("renew_grant")
+RENEW_GRANT = _load("renew_grant", "grants")
 RESUME = _load("resume", "pauses")
 RETRY_JOB = _load("retry_job")
 REVOKE_KEY = _load("revoke_key")
@@ -82,6 +84,7 @@ ALL = (
     DELETE_WEBHOOK,
     DISPATCH,
     DROP_DELIVERIES,
+    END_GRANT,
     ENQUEUE,
     ENTER_LANE,
     FORGET_PLACING,
@@ -101,6 +104,7 @@ ALL = (
     NOTE_PAIR,
     POSTPONE_LOOK,
     PUT_CREDENTIAL,
+    PUT_GRANT,
     PUT_HASH,
     PUT_KEY,
     PUT_WEBHOOK,
