@@ -1,11 +1,14 @@
 """The connections of one process: no more than so many, and none that dawdles.
 
 A connection that is waited for costs memory and a file, and a client pays nothing to be waited
-for. So a request's head must be there soon, and an answer must be taken soon.
+for. So a request's head must be there soon, and an answer must be taken soon; over TLS, where both
+sides say farewell, the client's is not waited for longer than a moment.
 """
 
 import asyncio
 import resource
+import select
+import socket
 from asyncio import BaseTransport, Protocol, Transport, get_running_loop
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -98,7 +101,9 @@ class Watched(Protocol):
     _is_over = False
     _head_since: float | None = None
     _head_bytes = 0
-    _left_since: float | None = None
+    _socket: socket.socket | None = None
+    _held_by = ""
+    _held_since = 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -121,6 +126,8 @@ class Watched(Protocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         self._link = cast("Transport", transport)
+        if transport.get_extra_info("sslcontext") is not None:
+            self._socket = transport.get_extra_info("socket")
         self._head_since = get_running_loop().time()
         if self.door.enter(self):
             super().connection_made(transport)
@@ -151,12 +158,23 @@ class Watched(Protocol):
         """Is cut off where it has dawdled at this moment of the loop's clock."""
         if self._head_since is not None and moment - self._head_since > limits.head:
             self.cut("head")
-        elif not self._link.get_write_buffer_size():
-            self._left_since = None
-        elif self._left_since is None:
-            self._left_since = moment
-        elif moment - self._left_since > limits.taken:
-            self.cut("taken")
+            return
+        held_by = "taken" if self._has_more else "farewell" if self._link.is_closing() else ""
+        if held_by != self._held_by:
+            self._held_by, self._held_since = held_by, moment
+        elif held_by:
+            patience = limits.taken if held_by == "taken" else FAREWELL_S
+            if moment - self._held_since > patience:
+                self.cut(held_by)
+
+    @property
+    def _has_more(self) -> bool:
+        """Whether something that was said has not left this process."""
+        if self._socket is None:
+            return self._link.get_write_buffer_size() > 0
+        # A TLS transport does not count what it has handed to the one below it, which cannot be
+        # asked for (uvloop). Either holds something only while the socket takes no more.
+        return not _takes_more(self._socket)
 
     def part(self) -> None:
         """Ends it after what was said. What still comes is thrown away for a moment: a socket that
@@ -172,6 +190,15 @@ class Watched(Protocol):
         """Ends it at once: what it was still to be sent is thrown away."""
         log.debug("connection_cut", reason=reason)
         self._link.abort()
+
+
+def _takes_more(connection: socket.socket) -> bool:
+    descriptor = connection.fileno()
+    if descriptor < 0:
+        return True
+    asked = select.poll()
+    asked.register(descriptor, select.POLLOUT)
+    return bool(asked.poll(0))
 
 
 def limits(settings: Settings, streams: int) -> Limits:
