@@ -1,8 +1,8 @@
 """Phone numbers as text: brought to E.164, masked for everyone who need not dial them.
 
 A full number is needed to place a call and to recognise it afterwards, and nowhere else.
-Whatever is shown, logged or published goes through `masked` or `scrubbed` first. What masks any
-number and what finds a certain one agree on how numbers are written.
+Whatever is shown, logged or published goes through `masked` or `scrubbed` first. What finds a
+certain number sees it wherever what masks any number does, and in lists of its parts as well.
 """
 
 import re
@@ -25,6 +25,9 @@ _BETWEEN = r"(?:(?![,;]\s|\s\+)(?:[^\w*]|_)){0,4}"
 """What stands between two digits of one number: up to four characters that are neither letters nor
 digits, dashes and blanks of all kinds among them. Not the stars of a mask, and nothing that begins
 the next of a list."""
+_BETWEEN_ITS = r"(?!\*{4})(?:\W|_){0,4}"
+"""What may stand between two digits where it is known which digits they are: anything that is
+neither a letter nor a digit, but for the stars of a mask, of which there are never fewer."""
 
 _STARTS, _ENDS = r"(?<![^\W_])", r"(?![^\W_])"
 _BEGINS = rf"{_STARTS}(?<![+.])"
@@ -197,10 +200,12 @@ class Spellings:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        full, national = _BETWEEN.join(self.number[1:]), _BETWEEN.join(self.national)
-        trunk = rf"(?:{_BETWEEN.join(self.trunk)}{_BETWEEN})?" if self.trunk else ""
+        between = _BETWEEN_ITS
+        full, national = between.join(self.number[1:]), between.join(self.national)
+        abroad = "|".join(between.join(prefix) + between for prefix in ("00", "011"))
+        trunk = rf"(?:{between.join(self.trunk)}{between})?" if self.trunk else ""
         forms = [
-            rf"(?:(?<!\d)|(?<=(?<!\d)00)|(?<=(?<!\d)011))\+?{full}(?!\d)",
+            rf"(?<!\d)(?:{abroad})?\+?{full}(?!\d)",
             rf"{_STARTS}(?P<national>{trunk}{national}){_ENDS}"
             if national
             else "(?P<national>(?!))",

@@ -205,6 +205,45 @@ def test_a_number_is_found_however_it_is_written(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "1*650*555*0123",
+        "*1*6505550123#",
+        "+1, 650, 555, 0123",
+        "650; 555; 0123",
+        "650, 555,\t0123",
+        "1 650 555 +0123",
+        "1 650 555\n+0123",
+        "1**650***555 *, 0123",
+        "1,%20650,%20555,%200123",
+        "0-0 16505550123",
+        "0 1 11650555-0123",
+        "01-116505550123",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "ref {}, mobile", "+16*****0199 {}"])
+def test_one_given_number_is_found_with_more_between_its_digits(text: str, around: str) -> None:
+    line = around.format(text)
+    assert NUMBER.are_in(line)
+    bare = NUMBER.hidden_in(line)
+    assert ("0123" in bare, phones.HIDDEN in bare) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("+1271283", "+12****7 +12****83"),
+        ("+16501239", "+16****501239"),
+        ("+16501239", "1650****1239"),
+        ("+16505550123", "+16*****505550123"),
+    ],
+)
+def test_a_mask_is_not_read_as_digits_of_a_number(number: str, text: str) -> None:
+    assert not phones.Spellings(number).are_in(text)
+    assert phones.Spellings(number).hidden_in(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "116505550123",
         "165055501234",
         "16505550124",
@@ -239,7 +278,11 @@ def test_what_a_number_was_recognised_by_goes_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["1 ", "%25", "1,111", "(0)", "1:", "\ufdfa", "650 555 012 ", "0.0.", "16505550123 "]
+    "piece",
+    [
+        *("1 ", "%25", "1,111", "(0)", "1:", "\ufdfa", "650 555 012 ", "0.0.", "16505550123 "),
+        *("1, ", "1*", "6 +5 +", "1***6***5***0", "650, 555, 012, ", "0 0 1 1 "),
+    ],
 )
 def test_a_long_text_takes_no_long_time(piece: str) -> None:
     text = piece * (65_536 // len(piece.encode()))
