@@ -23,7 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from orchestrator.domain.errors import StorageUnavailable
@@ -45,6 +45,10 @@ class Patience:
     answer: float
     retries: int
     deadline: float
+
+
+class NotPermitted(StorageUnavailable):
+    """The server is well, and its user may not do this: what is asked for may be another's."""
 
 
 FRONT_END = Patience(connect=0.7, answer=0.7, retries=1, deadline=1.6)
@@ -129,9 +133,14 @@ class Commands:
         self._deadline = patience.deadline
         self._waiting: deque[tuple[tuple[Any, ...], asyncio.Future[Any]]] = deque()
         self._flush: asyncio.Task[None] | None = None
+        self._is_over = False
+        self._not_permitted: set[str] = set()
 
     async def execute(self, *command: Any) -> Any:
-        """The server's answer to one command; NoScriptError where it does not know a script."""
+        """The server's answer to one command; NoScriptError where it does not know a script,
+        NotPermitted where the user may not ask for that."""
+        if self._is_over:
+            raise StorageUnavailable("Redis is asked for nothing any more.", retry_after=1)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((command, answer))
@@ -144,6 +153,9 @@ class Commands:
             raise StorageUnavailable("Redis did not answer in time.", retry_after=1) from error
         except NoScriptError:
             raise
+        except NoPermissionError as error:
+            self._note_not_permitted(str(command[0]))
+            raise NotPermitted("Redis does not permit this.", retry_after=5) from error
         except ResponseError as error:
             # Full, read-only, busy, without its replicas: a script's first write is refused then,
             # so that nothing is half-written.
@@ -152,6 +164,12 @@ class Commands:
             if word == "WRONGTYPE":
                 raise WrongType("A key in Redis is of another type.", retry_after=5) from error
             raise StorageUnavailable("Redis cannot serve now.", retry_after=5) from error
+
+    def _note_not_permitted(self, name: str) -> None:
+        """Each command once: one that goes through all keys may meet many that are another's."""
+        if name not in self._not_permitted:
+            self._not_permitted.add(name)
+            log.warning("redis_refused", word="NOPERM", command=name)
 
     async def run(self, script: Script, keys: Sequence[str], *args: Any) -> Any:
         """The answer of a script; a server that does not know it (yet) is taught."""
@@ -164,8 +182,9 @@ class Commands:
             return await self.execute("EVALSHA", *command)
 
     async def settled(self) -> None:
-        """Returns once nothing is on its way any more; what still is when the patience has ended is
-        given up. A connection that is made later would outlive its pool."""
+        """Returns once nothing is on its way any more, nor will be; what still is when the patience
+        has ended is given up. A connection that is made later would outlive its pool."""
+        self._is_over = True
         if self._flush is not None:
             _, late = await asyncio.wait((self._flush,), timeout=self._deadline)
             if late:

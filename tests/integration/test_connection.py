@@ -119,3 +119,16 @@ async def test_nothing_is_on_its_way_once_settled(own_redis: RedisServer, *, ans
     assert asyncio.all_tasks() == {asyncio.current_task()}
     own_redis.thaw()
     await disconnect(client)
+
+
+async def test_once_all_is_settled_nothing_is_sent_any_more(direct: Redis) -> None:
+    commands = Commands(direct, FRONT_END)
+    asked = asyncio.create_task(commands.execute("SET", "before", "1", "EX", 60))
+    await asyncio.sleep(0)
+
+    await commands.settled()
+
+    assert await asked
+    with pytest.raises(StorageUnavailable):
+        await commands.execute("SET", "after", "1", "EX", 60)
+    assert await direct.exists("before", "after") == 1
