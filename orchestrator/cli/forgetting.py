@@ -26,7 +26,7 @@ def forget(number: Number, *, as_json: AsJson = False) -> None:
     """Forget a phone: mask or remove whatever names it, and look through Redis to prove it."""
     answer = _kept("forget", e164(number))
     show(answer, _told(answer), as_json=as_json)
-    if answer["inUse"] or answer["found"]:
+    if answer["inUse"] or answer["found"] or answer["unread"]:
         raise typer.Exit(FAILED)
 
 
@@ -43,6 +43,11 @@ def _told(answer: dict[str, Any]) -> list[str]:
     lines += [f"{call_id}  was waiting, and is cancelled" for call_id in answer["cancelled"]]
     lines += [f"{call_id}  is under way: again when it has ended" for call_id in answer["inUse"]]
     lines += [f"{key}  holds the number still" for key in found]
+    lines += [
+        f"{kind}  cannot be read: whether it holds the number is not proved"
+        for kind in answer["unread"]
+    ]
+    lines += answer["advice"]
     lines.append(f"{keys} keys looked at, the number found in {len(found)}")
     return lines
 

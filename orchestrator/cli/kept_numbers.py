@@ -7,7 +7,7 @@ from orchestrator import runtime
 from orchestrator.cli import operator
 from orchestrator.cli.operator import actor, commands
 from orchestrator.domain.access import HOUSE
-from orchestrator.service.forgetting import shown
+from orchestrator.service.forgotten import shown
 from orchestrator.settings import Settings
 from orchestrator.storage.audit import SUPPRESSED, UNSUPPRESSED
 from orchestrator.storage.connection import WORKER

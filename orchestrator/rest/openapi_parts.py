@@ -23,7 +23,7 @@ from orchestrator.rest.remembered import AuditPage
 from orchestrator.rest.sessions import LoginRequest, SessionDocument
 from orchestrator.rest.spellings import Spelling
 from orchestrator.service import webhook_models
-from orchestrator.service.forgetting import ForgetRequest, ForgottenDocument
+from orchestrator.service.forgotten import ForgetRequest, ForgottenDocument
 from orchestrator.service.models import (
     CallDocument,
     IdempotencyKey,

@@ -13,7 +13,8 @@ from orchestrator.domain.errors import FieldError, InvalidRequest
 from orchestrator.rest.answers import json_answer
 from orchestrator.rest.asker import asker_of
 from orchestrator.rest.bodies import json_body
-from orchestrator.service.forgetting import ForgetRequest, Forgetter, shown
+from orchestrator.service.forgetting import Forgetter
+from orchestrator.service.forgotten import ForgetRequest, shown
 from orchestrator.service.models import field_errors
 from orchestrator.service.webhook_models import parsed_as
 from orchestrator.storage.audit import Actor

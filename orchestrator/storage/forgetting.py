@@ -1,10 +1,11 @@
 """Forgetting a phone: what Redis keeps of calls that have ended, and names it, is taken away.
 
 Each step may be made again. What is masked stays: that there was a call, when, and how it ended.
+What cannot be read, a newer version's perhaps, is masked as the text that it is.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -14,14 +15,24 @@ from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.phones import Spellings
 from orchestrator.storage import delivery_keys, keys, scripts, velocity_keys
 from orchestrator.storage.connection import Commands
-from orchestrator.storage.events import EventLog, Place
-from orchestrator.storage.records import Record, as_json, from_json, record_items, shown_json
+from orchestrator.storage.events import Place
+from orchestrator.storage.records import (
+    Record,
+    as_json,
+    from_json,
+    readable,
+    record_items,
+    shown_json,
+)
 
 _CHUNK = 200
 _PAGE = 500
 _CLOCKS_MS = 300_000
 """By how much a process's clock, which says when calls were accepted, may be ahead of Redis's."""
 _KINDS = ("callee", "caller")
+_DELIVERY = delivery_keys.delivery("")
+_WORDS = ("body", "failure")
+_OVER = b"ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,15 @@ class Known:
 
     call_id: str
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """The fields of a record that cannot be read, and whether its call has ended, as far as they
+    tell."""
+
+    fields: Mapping[bytes, bytes]
+    is_over: bool
 
 
 def _without(known: Spellings, end: Endpoint | None) -> Endpoint | None:
@@ -54,22 +74,29 @@ def without(known: Spellings, call: Call) -> Call:
 
 
 def body_without(known: Spellings, body: str) -> str:
-    """What a delivery sends, without the number."""
-    told = from_json(body)
-    data = told.get("data")
-    reference = data.get("clientReference") if isinstance(data, dict) else None
-    if isinstance(reference, str) and known.are_in(reference):
-        told["data"] = {**data, "clientReference": None}
-    return as_json(_hidden(known, told))
+    """What a delivery sends, or a record has in a field, without the number."""
+    try:
+        told = from_json(body)
+    except ValueError:
+        return known.hidden_in(body)
+    bare = _hidden(known, told)
+    return known.hidden_in(body if bare == told else as_json(bare))
 
 
-def _hidden(known: Spellings, value: Any) -> Any:
-    """A JSON value whose texts tell nothing of the number."""
-    if isinstance(value, str):
-        return known.hidden_in(value)
+def _hidden(known: Spellings, value: Any, name: str = "") -> Any:
+    """A JSON value, and the one of a `clientReference`, that tells nothing of the number."""
     if isinstance(value, dict):
-        return {name: _hidden(known, one) for name, one in value.items()}
-    return [_hidden(known, one) for one in value] if isinstance(value, list) else value
+        return {known.hidden_in(one): _hidden(known, value[one], one) for one in value}
+    if isinstance(value, list):
+        return [_hidden(known, one) for one in value]
+    if isinstance(value, str):
+        is_reference = name == "clientReference" and known.are_in(value)
+        return None if is_reference else known.hidden_in(value)
+    return phones.HIDDEN if known.are_in(str(value)) else value
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode(errors="replace")
 
 
 class Forgetting:
@@ -77,7 +104,6 @@ class Forgetting:
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
-        self._log = EventLog(commands)
 
     async def known(self, digest: str) -> list[Known]:
         """The calls that are known by a phone's digest, oldest first."""
@@ -104,11 +130,51 @@ class Forgetting:
         )
         return bool(written)
 
+    async def strange(self, call_id: str) -> Strange | None:
+        """What is kept of a call whose record cannot be read; None where it can be, or is gone."""
+        key = keys.call(call_id)
+        kind = await self._kind_of(key)
+        if kind != "hash":
+            return None if kind == "none" else Strange({}, is_over=True)
+        values = await self._commands.execute("HMGET", key, "document", "private", "revision")
+        if readable(call_id, [value or b"" for value in values]) is not None:
+            return None
+        flat = await self._commands.execute("HGETALL", key)
+        fields = _pairs(flat)
+        return Strange(fields, is_over=fields.get(b"state") == _OVER) if fields else None
+
+    async def unread(self, known: Spellings, call_id: str, strange: Strange) -> bool:
+        """Masks what is kept of an ended call whose record cannot be read; False where that has
+        changed or gone meanwhile."""
+        fields = {name: _text(value) for name, value in strange.fields.items()}
+        bare = {name: body_without(known, text) for name, text in fields.items()}
+        reference = fields.get(b"clientReference", "")
+        if known.are_in(reference):
+            await self._commands.execute("ZREM", keys.reference(reference), call_id)
+            bare[b"clientReference"] = ""
+        changed = {name: bare[name] for name in bare if bare[name] != fields[name]}
+        if not changed:
+            return True
+        guard = b"revision" if b"revision" in fields else b"state"
+        if fields.get(b"revision", "").isdecimal():
+            changed[b"revision"] = str(int(fields[b"revision"]) + 1)
+        items = [part for item in changed.items() for part in item]
+        where = [keys.call(call_id)]
+        return bool(
+            await self._commands.run(
+                scripts.REWRITE_HASH, where, guard, strange.fields[guard], *items
+            )
+        )
+
+    async def _kind_of(self, key: str) -> str:
+        kind = await self._commands.execute("TYPE", key)
+        return kind.decode() if isinstance(kind, bytes) else str(kind)
+
     async def beside(self, known: Spellings, call_id: str) -> None:
         """Drops what is kept beside the record of a call that has ended."""
         own = [keys.evidence(call_id), keys.ends(call_id), keys.request(call_id)]
         url = await self._commands.execute("GET", keys.callback(call_id))
-        if url is not None and known.are_in(url.decode()):
+        if url is not None and known.are_in(_text(url)):
             own.append(keys.callback(call_id))
         await self._commands.execute("DEL", *own)
 
@@ -116,33 +182,53 @@ class Forgetting:
         """Deletes the events of calls; how many there were."""
         ids, deleted = {one.call_id for one in known}, 0
         place = Place(max(0, min(one.at for one in known) - _CLOCKS_MS), 0)
-        while True:
-            page = await self._log.after(place, _PAGE)
-            named = [str(one.place) for one in page.entries if one.fields["call"] in ids]
+        after = f"({place}"
+        while page := await self._commands.execute(
+            "XRANGE", keys.EVENTS, after, "+", "COUNT", _PAGE
+        ):
+            named = [name for name, fields in page if _call_of(fields) in ids]
             if named:
                 deleted += int(await self._commands.execute("XDEL", keys.EVENTS, *named))
-            if len(page.entries) < _PAGE:
-                return deleted
-            place = page.entries[-1].place
+            after = f"({_text(page[-1][0])}"
+        return deleted
+
+    async def dispatch_anew(self) -> None:
+        """Whoever dispatches reads the events again: what it had read of those that are deleted is
+        not written any more. What was written is there to be masked."""
+        await self._commands.execute("INCR", delivery_keys.VERSION)
 
     async def deliveries(self, wanted: Spellings, known: Sequence[Known]) -> int:
         """Masks what was sent, or is to be, about calls; how many deliveries there were."""
         ids, changed = {one.call_id for one in known}, 0
         since = min(one.at for one in known) - _CLOCKS_MS
         async for names in self._deliveries(since):
-            rows = await asyncio.gather(
-                *(
-                    self._commands.execute("HMGET", delivery_keys.delivery(name), "call", "body")
-                    for name in names
-                )
-            )
+            rows = await asyncio.gather(*(self._told(name) for name in names))
             ours = [
-                (name, call, body.decode())
-                for name, (call, body) in zip(names, rows, strict=True)
-                if call is not None and call.decode() in ids
+                (name, told) for name, (call, told) in zip(names, rows, strict=True) if call in ids
             ]
             changed += sum(await asyncio.gather(*(self._rewrite(wanted, *one) for one in ours)))
         return changed
+
+    async def found(
+        self, wanted: Spellings, names: Iterable[str], in_use: Collection[str]
+    ) -> list[str]:
+        """Masks those of the keys that are deliveries, but for those about calls under way; which
+        they were."""
+        masked: list[str] = []
+        for key in names:
+            if not key.startswith(_DELIVERY) or await self._kind_of(key) != "hash":
+                continue
+            delivery_id = key.removeprefix(_DELIVERY)
+            call, told = await self._told(delivery_id)
+            if call not in in_use and await self._rewrite(wanted, delivery_id, told):
+                masked.append(key)
+        return masked
+
+    async def _told(self, delivery_id: str) -> tuple[str, Sequence[bytes | None]]:
+        """The call that a delivery is about, and what it holds in words."""
+        key = delivery_keys.delivery(delivery_id)
+        call, *told = await self._commands.execute("HMGET", key, "call", *_WORDS)
+        return _text(call), told
 
     async def _deliveries(self, since: int) -> AsyncIterator[list[str]]:
         offset = 0
@@ -156,13 +242,19 @@ class Forgetting:
             if len(members) < _CHUNK:
                 return
 
-    async def _rewrite(self, wanted: Spellings, delivery_id: str, call: bytes, body: str) -> bool:
-        bare = body_without(wanted, body)
-        if bare == body:
-            return False
-        key = delivery_keys.delivery(delivery_id)
-        answer = await self._commands.run(scripts.REWRITE_HASH, [key], "call", call, "body", bare)
-        return bool(answer)
+    async def _rewrite(
+        self, wanted: Spellings, delivery_id: str, told: Sequence[bytes | None]
+    ) -> bool:
+        is_changed = False
+        for name, value in zip(_WORDS, told, strict=True):
+            bare = body_without(wanted, _text(value))
+            if value is not None and bare != _text(value):
+                key = [delivery_keys.delivery(delivery_id)]
+                answer = await self._commands.run(
+                    scripts.REWRITE_HASH, key, name, value, name, bare
+                )
+                is_changed |= bool(answer)
+        return is_changed
 
     async def held(self, names: Iterable[str], known: Sequence[Known]) -> None:
         """Drops those of the keys, named by digests, that hold the id of one of the calls: the
@@ -189,3 +281,12 @@ class Forgetting:
         if is_last:
             counted = [velocity_keys.window(kind, digest) for kind in _KINDS]
             await self._commands.execute("DEL", *counted)
+
+
+def _call_of(fields: Any) -> str:
+    """The call that an entry of the stream tells of, whoever wrote it."""
+    return _text(_pairs(fields).get(b"call"))
+
+
+def _pairs(flat: Any) -> Mapping[bytes, bytes]:
+    return flat if isinstance(flat, Mapping) else dict(zip(flat[::2], flat[1::2], strict=True))

@@ -69,7 +69,7 @@ WEBHOOK_BOOK = (
     Entry(
         "webhooks:version",
         "string",
-        "rises with every change of a webhook",
+        "rises with every change of a webhook, and where a phone is forgotten",
         None,
         "processes only",
         "one number",

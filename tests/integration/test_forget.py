@@ -14,7 +14,8 @@ from orchestrator.domain.evidence import CallRecord, Sighting
 from orchestrator.domain.words import Outcome
 from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
-from orchestrator.service.forgetting import Forgetter, Forgotten
+from orchestrator.service.forgetting import Forgetter
+from orchestrator.service.forgotten import Forgotten
 from orchestrator.service.numbering import spellings
 from orchestrator.storage import delivery_keys, keys, velocity_keys
 from orchestrator.storage.admission import Admission, Window
