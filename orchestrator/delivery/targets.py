@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from orchestrator.domain import phones
+
 Targets = Literal["public", "private", "any"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -141,7 +143,9 @@ def _check_host(host: str, targets: Targets) -> None:
 
 
 def shown_host(url: str) -> str:
-    """The URL's host, with its port where it names one: what may be logged and shown to anyone."""
+    """The URL's host, with its port where it names one and without a number that its name holds:
+    what may be logged and shown to anyone."""
     parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else phones.scrubbed(name)
     return host if parts.port is None else f"{host}:{parts.port}"

@@ -6,6 +6,7 @@ What cannot be read, a newer version's perhaps, is masked as the text that it is
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from orchestrator.domain import phones
 from orchestrator.domain.calls import Call, Endpoint
 from orchestrator.domain.phones import Spellings
 from orchestrator.storage import delivery_keys, keys, scripts, velocity_keys
-from orchestrator.storage.connection import Commands
+from orchestrator.storage.connection import Commands, WrongType
 from orchestrator.storage.events import Place
 from orchestrator.storage.records import (
     Record,
@@ -77,9 +78,9 @@ def body_without(known: Spellings, body: str) -> str:
     """What a delivery sends, or a record has in a field, without the number."""
     try:
         told = from_json(body)
-    except ValueError:
+        bare = _hidden(known, told)
+    except (ValueError, RecursionError):
         return known.hidden_in(body)
-    bare = _hidden(known, told)
     return known.hidden_in(body if bare == told else as_json(bare))
 
 
@@ -170,10 +171,17 @@ class Forgetting:
         kind = await self._commands.execute("TYPE", key)
         return kind.decode() if isinstance(kind, bytes) else str(kind)
 
+    async def _string(self, key: str) -> bytes | None:
+        try:
+            value: bytes | None = await self._commands.execute("GET", key)
+        except WrongType:
+            return None
+        return value
+
     async def beside(self, known: Spellings, call_id: str) -> None:
         """Drops what is kept beside the record of a call that has ended."""
         own = [keys.evidence(call_id), keys.ends(call_id), keys.request(call_id)]
-        url = await self._commands.execute("GET", keys.callback(call_id))
+        url = await self._string(keys.callback(call_id))
         if url is not None and known.are_in(_text(url)):
             own.append(keys.callback(call_id))
         await self._commands.execute("DEL", *own)
@@ -227,40 +235,50 @@ class Forgetting:
     async def _told(self, delivery_id: str) -> tuple[str, Sequence[bytes | None]]:
         """The call that a delivery is about, and what it holds in words."""
         key = delivery_keys.delivery(delivery_id)
-        call, *told = await self._commands.execute("HMGET", key, "call", *_WORDS)
+        try:
+            call, *told = await self._commands.execute("HMGET", key, "call", *_WORDS)
+        except WrongType:
+            return "", [None] * len(_WORDS)
         return _text(call), told
 
     async def _deliveries(self, since: int) -> AsyncIterator[list[str]]:
-        offset = 0
+        """In chunks, from one time to the next: others may be dropped meanwhile."""
+        begin, size, seen = since, _CHUNK, set[str]()
         while True:
             members = await self._commands.execute(
-                *("ZRANGE", delivery_keys.DELIVERIES, since, "+inf", "BYSCORE"),
-                *("LIMIT", offset, _CHUNK),
+                *("ZRANGE", delivery_keys.DELIVERIES, begin, "+inf", "BYSCORE"),
+                *("LIMIT", 0, size, "WITHSCORES"),
             )
-            yield [member.decode() for member in members]
-            offset += len(members)
-            if len(members) < _CHUNK:
+            times = {_text(members[at]): int(float(members[at + 1])) for at in _evens(members)}
+            fresh = [name for name in times if name not in seen]
+            yield fresh
+            if len(times) < size:
                 return
+            begin, size = max(times.values()), _CHUNK if fresh else 2 * size
+            seen = {name for name, at in times.items() if at == begin}
 
     async def _rewrite(
         self, wanted: Spellings, delivery_id: str, told: Sequence[bytes | None]
     ) -> bool:
-        is_changed = False
-        for name, value in zip(_WORDS, told, strict=True):
-            bare = body_without(wanted, _text(value))
-            if value is not None and bare != _text(value):
-                key = [delivery_keys.delivery(delivery_id)]
-                answer = await self._commands.run(
-                    scripts.REWRITE_HASH, key, name, value, name, bare
-                )
-                is_changed |= bool(answer)
+        key, is_changed = delivery_keys.delivery(delivery_id), False
+        for name, kept in zip(_WORDS, told, strict=True):
+            value = kept
+            while value is not None:
+                bare = body_without(wanted, _text(value))
+                if bare == _text(value):
+                    break
+                if await self._commands.run(scripts.REWRITE_HASH, [key], name, value, name, bare):
+                    is_changed = True
+                    break
+                # Another phone of the call is being forgotten too.
+                value = await self._commands.execute("HGET", key, name)
         return is_changed
 
     async def held(self, names: Iterable[str], known: Sequence[Known]) -> None:
         """Drops those of the keys, named by digests, that hold the id of one of the calls: the
         click that made it, and lines, which nobody else has got meanwhile."""
         ids, listed = {one.call_id for one in known}, list(names)
-        made = await asyncio.gather(*(self._commands.execute("GET", name) for name in listed))
+        made = await asyncio.gather(*(self._string(name) for name in listed))
         for name, call in zip(listed, made, strict=True):
             if call is not None and call.decode() in ids:
                 await self._commands.run(scripts.RELEASE, [name], call)
@@ -270,7 +288,8 @@ class Forgetting:
         ids = [one.call_id for one in known]
         for name in names:
             for begin in range(0, len(ids), _PAGE):
-                await self._commands.execute("ZREM", name, *ids[begin : begin + _PAGE])
+                with suppress(WrongType):
+                    await self._commands.execute("ZREM", name, *ids[begin : begin + _PAGE])
 
     async def index(self, digest: str, known: Sequence[Known], *, is_last: bool) -> None:
         """Drops calls from what is known of a phone; with `is_last` the quotas it counts against
@@ -281,6 +300,10 @@ class Forgetting:
         if is_last:
             counted = [velocity_keys.window(kind, digest) for kind in _KINDS]
             await self._commands.execute("DEL", *counted)
+
+
+def _evens(flat: Sequence[Any]) -> range:
+    return range(0, len(flat), 2)
 
 
 def _call_of(fields: Any) -> str:

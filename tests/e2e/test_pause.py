@@ -309,7 +309,7 @@ async def test_hours_that_end_before_the_turn_comes_end_the_call(
     fleet: Fleet, simulated: Simulated, front: FrontEnd
 ) -> None:
     minute = now() // 60_000
-    call_id = await accept(front, CALLEE, allowedHours=hours(minute - 1, minute + 2), expiresIn=2)
+    call_id = await accept(front, CALLEE, allowedHours=hours(minute - 1, minute + 2), expiresIn=6)
     await close_hours(front, call_id)
     fleet.worker()
     call = await reaches(front, call_id, "ended")

@@ -157,7 +157,9 @@ def test_plain_http_is_for_ones_own_network() -> None:
     [
         ("https://example.com/secret?key=1", "example.com"),
         ("https://example.com:8443/", "example.com:8443"),
-        ("https://[2606::1]:1/x", "[2606::1]:1"),
+        ("https://[2606:4700:4700::1111]:1/x", "[2606:4700:4700::1111]:1"),
+        ("https://203.0.113.77/x", "203.0.113.77"),
+        ("https://16505550123.example.com:8443/x", "165****0123.example.com:8443"),
     ],
 )
 def test_only_the_host_is_shown(url: str, host: str) -> None:
