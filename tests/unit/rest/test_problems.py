@@ -10,7 +10,7 @@ from orchestrator.domain import errors
 from orchestrator.domain.errors import FieldError, RingOutError
 from orchestrator.rest.problem_kinds import KINDS
 from orchestrator.rest.problems import MOST_ERRORS, problem_of, problem_of_http
-from orchestrator.storage.connection import WrongType
+from orchestrator.storage.connection import NotPermitted, WrongType
 from orchestrator.storage.webhooks import WebhookNotReadable
 
 NUMBER = "+16505550123"
@@ -41,6 +41,7 @@ EVERY_ERROR = [
     errors.WebhookDisabled("Disabled."),
     errors.DeliveryNotFound("None."),
     errors.TooManyWebhooks("Full."),
+    NotPermitted("Not permitted.", 5),
     WrongType("Another.", 5),
     WebhookNotReadable("Broken."),
 ]
