@@ -191,9 +191,9 @@ class Looker:
         if seen is Seen.UNMOVED and found is not None:
             await self._note(claimed, found, round(PRESENCE_EVERY * work.factor))
             return
-        if seen is Seen.MOVED and found is not None:
+        # What has moved has moved until a reading has told it.
+        if await self._read(claimed, seen) and seen is Seen.MOVED and found is not None:
             await self._note(claimed, found)
-        await self._read(claimed, seen)
 
     def _seen(self, call: Call, found: Sighting | None) -> Seen:
         if found is None:
@@ -259,8 +259,9 @@ class Looker:
             look=look,
         )
 
-    async def _read(self, claimed: Claimed, seen: Seen = Seen.NOT) -> None:
-        """The call's own status: those first of which is known that they have changed."""
+    async def _read(self, claimed: Claimed, seen: Seen = Seen.NOT) -> bool:
+        """The call's own status: those first of which is known that they have changed. Whether it
+        was read."""
         work, call = self._work, claimed.record.call
         asked_at, is_news = work.clock(), work.reliance.is_news(claimed)
         try:
@@ -280,11 +281,13 @@ class Looker:
         except StorageUnavailable:
             raise
         except (Retryable, UpstreamFailed) as error:
-            is_by_itself = seen is Seen.NOT and not is_news
-            usual = self._wait(call) if is_by_itself else self._soon
+            is_unsent = isinstance(error, UpstreamGated) and seen is not Seen.NOT
+            usual = self._soon if is_news or is_unsent else self._wait(call)
             await work.looks.postpone(call.id, claimed.lease, _after(error, usual))
         else:
             await self._write(claimed, reading, asked_at, seen)
+            return True
+        return False
 
     async def _write(self, claimed: Claimed, reading: Reading, asked_at: int, seen: Seen) -> None:
         work, call = self._work, claimed.record.call

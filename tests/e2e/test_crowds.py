@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from orchestrator.domain import calls
 from orchestrator.domain.budget import Payer
+from orchestrator.domain.cadence import next_look
 from orchestrator.domain.errors import UpstreamGated
-from orchestrator.runtime import FrontEnd, backend, upstream
+from orchestrator.runtime import FrontEnd, backend, now, upstream
 from orchestrator.settings import Settings
 from orchestrator.storage import keys
 from orchestrator.storage.connection import WORKER, Commands
@@ -17,7 +19,7 @@ from tests.harness.clients import accept, reaches, shown, told
 from tests.harness.processes import Fleet
 from tests.harness.simulated import Simulated
 from workers.context import Work
-from workers.look import PRESENCE_PACE, ROUTINE_PACE, Looker
+from workers.look import PRESENCE_PACE, RINGING, ROUTINE_PACE, Looker
 from workers.main import work_with
 
 CALLS = 8
@@ -90,9 +92,10 @@ class Looks:
     looker: Looker
     commands: Commands
 
-    async def at_all(self) -> None:
-        """Every live call once, with presence asked anew."""
-        await self.commands.execute("DEL", keys.glance("~", "~", ""))
+    async def at_all(self, *, anew: bool = True) -> None:
+        """Every live call once, with presence asked anew or as it is shared."""
+        if anew:
+            await self.commands.execute("DEL", keys.glance("~", "~", ""))
         for call_id in await self.commands.execute("ZRANGE", keys.LOOKS, 0, -1):
             await self.commands.execute("ZADD", keys.LOOKS, 0, call_id)
         for claimed in (await self.work.looks.claim(60_000, 10)).claimed:
@@ -171,3 +174,41 @@ async def test_where_presence_may_not_be_asked_yet_no_status_is_read_in_its_plac
         before = await _statuses(simulated)
         await looks.at_all()
         assert await _statuses(simulated) == before
+
+
+async def test_a_call_that_moved_and_could_not_be_read_is_read_as_soon_as_may_be(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd, settings: Settings
+) -> None:
+    await simulated.tune(**ROOM)
+    first, *_ = await _placed(fleet, front)
+    async with _looking(settings) as looks:
+        for _ in range(3):
+            await looks.at_all()
+        await looks.work.store.change(
+            first["id"], lambda call: calls.sighted(call, now(), call.session_id or "", RINGING)
+        )
+        before = await _statuses(simulated)
+        await looks.spend_all(0)
+        await looks.at_all(anew=False)
+        assert await _statuses(simulated) == before
+        await looks.commands.execute("DEL", keys.spent("default", "light"))
+        await looks.spend_all(ROUTINE_PACE)
+        await looks.at_all(anew=False)
+        assert await _statuses(simulated) - before == {first["ringoutId"]: 1}
+
+
+async def test_of_an_answer_that_fails_the_next_look_is_no_sooner_than_usual(
+    fleet: Fleet, simulated: Simulated, front: FrontEnd, settings: Settings
+) -> None:
+    await simulated.tune(**ROOM)
+    first, *_ = await _placed(fleet, front)
+    slow = settings.model_copy(update={"cadence_factor": 10.0})
+    async with _looking(slow) as looks:
+        for _ in range(3):
+            await looks.at_all()
+        await simulated.hang_up(first["ringoutId"])
+        await simulated.fault(operation="status", kind="status", status=503, times=1)
+        await looks.at_all()
+        seconds, _ = await looks.commands.execute("TIME")
+        due = float(await looks.commands.execute("ZSCORE", keys.LOOKS, first["id"]))
+    assert due - 1000 * (int(seconds) + 1) > next_look(0)

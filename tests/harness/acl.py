@@ -1,5 +1,7 @@
 """A server with the product's own users, each with a password of the test's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
@@ -31,3 +33,14 @@ class GuardedServer:
     def client(self, user: str) -> redis.Redis:
         """A client that is logged in, to be closed."""
         return redis.Redis.from_url(self.url(user))
+
+
+@contextmanager
+def guarded_server(folder: Path) -> Iterator[GuardedServer]:
+    """One that runs until the end of the block."""
+    made = GuardedServer(folder)
+    made.server.start()
+    try:
+        yield made
+    finally:
+        made.server.kill()

@@ -16,7 +16,7 @@ from orchestrator.storage.connection import WORKER, Commands, connect, disconnec
 from orchestrator.storage.dispatching import Dispatching, New, Step
 from orchestrator.storage.webhooks import WebhookStore
 from tests.e2e.credentials_kit import ringout
-from tests.harness.acl import GuardedServer
+from tests.harness.acl import GuardedServer, guarded_server
 from tests.harness.processes import Fleet
 from tests.integration.test_forget import NUMBER, House
 
@@ -225,10 +225,8 @@ async def test_in_the_audit_stream_the_entries_are_named(house: House) -> None:
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[GuardedServer]:
-    made = GuardedServer(tmp_path)
-    made.server.start()
-    yield made
-    made.server.kill()
+    with guarded_server(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
