@@ -118,7 +118,7 @@ class Dispatcher:
                     break
                 if word != "written":
                     return
-                self._upkeep.owners.update((one.owner, None) for one in new if one.owner)
+                self._upkeep.owners.update((one.owner, None) for one in new)
                 cursor, committed = place, time.monotonic()
             if is_behind and here == cursor:
                 here = cursor = await self._start()
@@ -231,12 +231,13 @@ class _Upkeep:
 
     async def _prune_owner(self, owner: str) -> None:
         """One whose deliveries are all gone is not looked after until there are others."""
-        index = delivery_keys.of_owner(owner)
+        indexes = (delivery_keys.of_owner(owner), delivery_keys.of_callbacks(owner))
         del self.owners[owner]
-        if await self._prune(index):
+        if any([await self._prune(index) for index in indexes]):
             self.owners[owner] = None
         else:
-            del self._offsets[index]
+            for index in indexes:
+                del self._offsets[index]
 
     async def _prune(self, index: str) -> bool:
         """Whether there is something in it."""

@@ -41,6 +41,11 @@ def of_owner(owner: str) -> str:
     return f"{PREFIX}deliveries:owner:{owner}"
 
 
+def of_callbacks(owner: str) -> str:
+    """The pending deliveries about one key's calls to their `callbackUrl`."""
+    return f"{PREFIX}deliveries:callbacks:{owner}"
+
+
 def lane(webhook_id: str, call_id: str) -> str:
     """The deliveries about one call to one receiver that have not been attempted yet."""
     return f"{PREFIX}lane:{webhook_id}:{call_id}"

@@ -149,6 +149,16 @@ WEBHOOK_BOOK = (
         "dashboards",
     ),
     Entry(
+        "deliveries:callbacks:<key>",
+        "sorted set",
+        "the pending ones to the callbackUrls of one key's calls, by when their event was written "
+        "(ms)",
+        "15 days",
+        "dashboards",
+        "no further call with a callbackUrl is accepted while there are 20,000; without a key the "
+        "name ends with the colon",
+    ),
+    Entry(
         "lane:<webhook>:<call>",
         "list",
         "deliveries about one call to one receiver whose first attempt is not over, in order",

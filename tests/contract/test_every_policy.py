@@ -3,6 +3,7 @@ and leaves nothing behind.
 """
 
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,8 @@ from orchestrator.domain.access import Scope
 from orchestrator.domain.tokens import Token
 from orchestrator.runtime import backend
 from orchestrator.settings import Settings, load
-from orchestrator.storage import access_keys
+from orchestrator.storage import access_keys, delivery_keys
+from orchestrator.storage.backlog import MOST_CALLBACKS, POLICY
 from orchestrator.storage.connection import FRONT_END
 from orchestrator.storage.digests import Digests
 from orchestrator.storage.suppression import Suppression
@@ -34,6 +36,7 @@ RULES = {
     "RINGOUT_VELOCITY_KEY": "3/180",
     "RINGOUT_VELOCITY_HOUSE": "5/240",
     "RINGOUT_NUMBERS_KEY": "0123456789abcdef0123456789abcdef",
+    "RINGOUT_CALLBACK_SECRET": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     "RINGOUT_REST_PORT": "0",
 }
 
@@ -61,9 +64,9 @@ SPENT = {
 }
 """The calls (key, caller, callee) that spend a quota and no other that the next call meets."""
 
-OTHERS = {"suppression", "caller.not_allowed", "allowed_hours"}
+OTHERS = {"suppression", "caller.not_allowed", "allowed_hours", POLICY}
 POLICIES = sorted({*NUMBERS, *SPENT, *OTHERS})
-_NAME = r"(?:destination|velocity|caller)\.[a-z_]+|suppression|allowed_hours"
+_NAME = r"(?:destination|velocity|caller|callbacks)\.[a-z_]+|suppression|allowed_hours"
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,13 @@ async def _refused_by(house: House, policy: str) -> list[tuple[str, dict[str, An
             digests = Digests(parts.commands, RULES["RINGOUT_NUMBERS_KEY"])
             await Suppression(parts.commands, digests).add("+16505550166")
         return [("one", _body(callee="+16505550166")), ("one", _body(caller="+16505550166"))]
+    if policy == POLICY:
+        index = delivery_keys.of_callbacks(house.keys["one"].key)
+        waiting = {f"evt_{at}": 1000 * time.time() for at in range(MOST_CALLBACKS)}
+        async with backend(house.settings, FRONT_END) as parts:
+            await parts.commands.redis.zadd(index, waiting)
+            await parts.commands.redis.expire(index, 60)
+        return [("one", _body(callbackUrl="https://example.com/hooks"))]
     if policy == "caller.not_allowed":
         forwarded = {**_body(), "from": {"forwardingNumberId": "42"}}
         return [("bound", _body()), ("bound", forwarded), ("bound", {"to": _body()["to"]})]
@@ -184,7 +194,7 @@ async def test_both_front_ends_name_it_and_nothing_is_written(house: House, poli
 
 
 def _status(policy: str) -> int:
-    return 429 if policy.startswith("velocity.") else 422
+    return 429 if policy.startswith(("velocity.", "callbacks.")) else 422
 
 
 def _read(of: str, pattern: str) -> set[str]:
@@ -201,7 +211,7 @@ def _read(of: str, pattern: str) -> set[str]:
 def test_no_policy_is_left_out(place: str, quote: str) -> None:
     named = _read(place, rf"{quote}({_NAME}){quote}")
     quotas = {policy for policy in POLICIES if policy.startswith("velocity.")}
-    storage = {"suppression"}
+    storage = {"suppression", POLICY}
     assert named | (quotas | storage if quote == '"' else set()) == set(POLICIES)
 
 

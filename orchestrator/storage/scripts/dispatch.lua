@@ -34,25 +34,25 @@ local function may_take(hash)
 end
 for at = 15, #ARGV, 9 do
   local id, webhook, call, created = ARGV[at], ARGV[at + 1], ARGV[at + 4], ARGV[at + 6]
-  local key, of_webhook = ARGV[6] .. 'delivery:' .. id, ARGV[6] .. 'deliveries:webhook:' .. webhook
+  local key, owner = ARGV[6] .. 'delivery:' .. id, ARGV[at + 8]
   local is_new = redis.call('EXISTS', key) == 0
   if is_new and (webhook == 'callback' or may_take(ARGV[6] .. 'webhook:' .. webhook)) then
     redis.call('HSET', key, 'webhook', webhook, 'event', ARGV[at + 2], 'type', ARGV[at + 3],
       'call', call, 'sequence', ARGV[at + 5], 'createdMs', created, 'body', ARGV[at + 7],
-      'state', 'pending', 'attempts', 0, 'round', 1, 'owner', ARGV[at + 8])
-    local of_owner = ARGV[at + 8] ~= '' and ARGV[6] .. 'deliveries:owner:' .. ARGV[at + 8] or nil
-    for _, index in ipairs({KEYS[4], KEYS[5], of_webhook, of_owner}) do
-      redis.call('ZADD', index, created, id)
-    end
+      'state', 'pending', 'attempts', 0, 'round', 1, 'owner', owner)
+    local indexes = {KEYS[4], KEYS[5], ARGV[6] .. 'deliveries:webhook:' .. webhook}
+    if owner ~= '' then indexes[#indexes + 1] = ARGV[6] .. 'deliveries:owner:' .. owner end
+    if webhook == 'callback' then indexes[#indexes + 1] = ARGV[6] .. 'deliveries:callbacks:' .. owner end
+    for _, index in ipairs(indexes) do redis.call('ZADD', index, created, id) end
     local lane = ARGV[6] .. 'lane:' .. webhook .. ':' .. call
-    if redis.call('RPUSH', lane, id) == 1 then
+    local is_first = redis.call('RPUSH', lane, id) == 1
+    for place = 3, #indexes do redis.call('EXPIRE', indexes[place], ARGV[10]) end
+    redis.call('EXPIRE', lane, ARGV[10])
+    if is_first then
       redis.call('SET', ARGV[8] .. ARGV[7] .. id .. '.1', (ARGV[9]:gsub('@', id .. '.1')), 'PX', 86400000)
       redis.call('ZADD', KEYS[7], server, ARGV[7] .. id .. '.1')
       redis.call('ZADD', KEYS[6], server, id)
       redis.call('PUBLISH', ARGV[12], 'job')
-    end
-    for _, own in ipairs({key, of_webhook, lane, of_owner}) do
-      redis.call('EXPIRE', own, ARGV[10])
     end
     redis.call('PEXPIREAT', key, math.max(created + ARGV[10] * 1000, server + 3600000))
   end

@@ -5,7 +5,7 @@
 --       7 s after its event from which on nothing is kept of it
 -- Answers 'queued', 'missing' (it or its webhook, or it goes within the hour) or 'disabled' (its
 -- webhook)
-local known = redis.call('HMGET', KEYS[1], 'state', 'round', 'webhook', 'call', 'attempts', 'createdMs')
+local known = redis.call('HMGET', KEYS[1], 'state', 'round', 'webhook', 'call', 'attempts', 'createdMs', 'owner')
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
 local left = known[1] and known[6] + ARGV[7] * 1000 - server or 0
@@ -32,7 +32,11 @@ redis.call('PEXPIRE', KEYS[1], math.floor(left))
 redis.call('ZADD', KEYS[2], known[6], ARGV[1])
 redis.call('ZADD', KEYS[3], server, ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[1])
-if not is_pending and known[3] ~= 'callback' then
+if known[3] == 'callback' then
+  local waiting = ARGV[2] .. 'deliveries:callbacks:' .. (known[7] or '')
+  redis.call('ZADD', waiting, known[6], ARGV[1])
+  redis.call('EXPIRE', waiting, ARGV[7])
+elseif not is_pending then
   redis.call('HINCRBY', webhook, 'pending', 1)
 end
 redis.call('SET', ARGV[4] .. ARGV[3] .. new, (ARGV[5]:gsub('@', new)), 'PX', 86400000)

@@ -5,7 +5,7 @@
 --       9 arq's prefix of jobs  10 job JSON, @ for its argument  11 wake channel
 --      12... field, value, ... of the delivery
 -- Answers 1, or 0 where the right to attempt it is someone else's by now
-local known = redis.call('HMGET', KEYS[1], 'lease', 'webhook', 'call')
+local known = redis.call('HMGET', KEYS[1], 'lease', 'webhook', 'call', 'owner')
 if known[1] ~= ARGV[2] then
   return 0
 end
@@ -29,12 +29,12 @@ else
   redis.call('HSET', KEYS[1], 'nextAttemptMs', '')
   redis.call('ZREM', KEYS[3], ARGV[1])
   redis.call('ZREM', KEYS[4], ARGV[1])
+  redis.call('ZREM', ARGV[7] .. 'deliveries:callbacks:' .. (known[4] or ''), ARGV[1])
   if ARGV[3] == 'dead' then
     redis.call('ZADD', KEYS[5], tonumber(redis.call('HGET', KEYS[1], 'createdMs') or '') or server, ARGV[1])
   elseif ARGV[3] == 'deleted' then
-    local owner = redis.call('HGET', KEYS[1], 'owner') or ''
     redis.call('ZREM', KEYS[2], ARGV[1])
-    redis.call('ZREM', ARGV[7] .. 'deliveries:owner:' .. owner, ARGV[1])
+    redis.call('ZREM', ARGV[7] .. 'deliveries:owner:' .. (known[4] or ''), ARGV[1])
     redis.call('DEL', KEYS[1])
   end
 end

@@ -1,15 +1,19 @@
 """How often, over REST: the headers by their grammar, the refusal, a second click, a dry run."""
 
+import base64
 import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from orchestrator.domain.access import HOUSE_OWNER
 from orchestrator.rest.openapi import document
 from orchestrator.runtime import now
 from orchestrator.settings import Settings
-from orchestrator.storage import keys
+from orchestrator.storage import delivery_keys, keys
+from orchestrator.storage.backlog import MOST_CALLBACKS
 from orchestrator.storage.pauses import Pauses
 from tests.contract.rest.conftest import BODY, PATHS, Rest, started
 from tests.contract.rest.documented import Answer
@@ -217,3 +221,26 @@ async def test_validate_only_false_is_no_other_request(strict: Rest) -> None:
     again = await strict.place({**BODY, "validateOnly": False}, Idempotency_Key="k")
     assert again.json["id"] == first.json["id"]
     assert await strict.front.backend.store.request(first.json["id"]) == BODY
+
+
+async def test_while_too_many_callbacks_wait_a_call_is_made_without_one(alone: Settings) -> None:
+    secret = SecretStr("whsec_" + base64.b64encode(bytes(32)).decode())
+    called_back = {**BODY, "callbackUrl": "https://example.com/hooks"}
+    async with started(alone.model_copy(update={"callback_secret": secret})) as rest:
+        first = await rest.place(called_back, Idempotency_Key="k")
+        waiting = {f"evt_{at}": now() for at in range(MOST_CALLBACKS)}
+        redis = rest.front.backend.commands.redis
+        await redis.zadd(delivery_keys.of_callbacks(HOUSE_OWNER), waiting)
+
+        again = await rest.place(called_back, Idempotency_Key="k")
+        refused = await rest.place(called_back, Idempotency_Key="other")
+        plain = await rest.place(Idempotency_Key="other")
+
+        assert (again.status, again.json["id"]) == (202, first.json["id"])
+        assert (refused.status, refused.json["policy"]) == (429, "callbacks.waiting")
+        assert refused.headers["Retry-After"] == "60"
+        assert "RateLimit" not in refused.headers
+        assert plain.status == 202
+        assert await _rejections(rest) == {"callbacks.waiting": 1}
+        await redis.delete(delivery_keys.of_callbacks(HOUSE_OWNER))
+        assert (await rest.place(called_back)).status == 202
