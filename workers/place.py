@@ -4,16 +4,17 @@
 
 What may fail without harm is done before the fence: a connection is open, a token at hand, the
 call's turn has come and its request is paid for. The script that writes the fence asks the rules
-once more: no phone is suppressed, nothing paused, no gate closed, no line lost. From the fence on,
-the call is this worker's: the answer is written with the fence's token, and where no answer comes
-the call is made `unconfirmed` and never asked for again. The fence is given back only where
-RingCentral provably did nothing.
+once more: the call is still worth placing and its hours are not over, no phone is suppressed,
+nothing paused, no gate closed, no line lost. From the fence on, the call is this worker's: the
+answer is written with the fence's token, and where no answer comes the call is made `unconfirmed`
+and never asked for again. The fence is given back only where RingCentral provably did nothing.
 
 arq may run this job again, or twice at the same time; the fence decides, not arq's bookkeeping.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any, TypeGuard
 from uuid import uuid4
 
@@ -32,10 +33,11 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.evidence import ends
 from orchestrator.domain.words import Outcome, State
-from orchestrator.service import holding
+from orchestrator.service import holding, hours
 from orchestrator.storage.budget import gates
-from orchestrator.storage.calls import Decide, Obstacles
+from orchestrator.storage.calls import Decide
 from orchestrator.storage.lanes import Waiting
+from orchestrator.storage.obstacles import Obstacles, OutOfTime
 from orchestrator.storage.pauses import Held
 from orchestrator.storage.records import Record
 from orchestrator.storage.suppression import Suppressed
@@ -55,6 +57,8 @@ _NEXT_ONES_LOOK_S = 5.0
 """The first of a lane look again this often at least: their turn may come earlier than was said."""
 
 _WRITE_FOR_S = 60.0
+_HOURS_AHEAD_MS = 600_000
+"""How far the end of a call's hours is looked for: a fence is not written so much later."""
 
 _SUPPRESSED = Reason(
     "suppressed", "One of the two phones was suppressed after the call's acceptance."
@@ -74,8 +78,7 @@ async def place(ctx: dict[Any, Any], call_id: str) -> None:
             raise again_in(_LOOK_AGAIN_S)
         return
     if work.clock() >= call.expires_at:
-        await work.store.change(record, lambda now: calls.expired(now, work.clock()))
-        await work.lanes.leave(call.id, call.credential)
+        await _expire(work, record)
         return
     if request is None:
         reason = Reason("request_lost", "What RingCentral was to be asked is not in Redis.")
@@ -92,15 +95,14 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
         await work.upstream(call).ready()
         phones = [await work.digests.of(number) for number in _numbers(request)]
         payment = await _turn(work, record, request)
-        lines = work.lines.needed(payment.payer, request)
-        obstacles = Obstacles(gates(payment.payer, payment.group), phones, lines)
+        obstacles = _obstacles(work, call, request, payment, phones)
         fence = await _fenced(work, record, payment, obstacles)
     except StorageUnavailable:
         raise
     except Held as held:
         await holds.wait(work, record, request, holding.hold_of(record.call, held.pause))
-    except Suppressed:
-        await _end(work, record, Outcome.BLOCKED, _SUPPRESSED)
+    except (OutOfTime, Suppressed) as never:
+        await _give_up(work, record, never)
         return
     except Retryable as error:
         await holds.go_on(work, record)
@@ -114,6 +116,33 @@ async def _place(work: Work, record: Record, request: dict[str, Any]) -> None:
         return
     if fence is not None:
         await _ask(work, fence, request, payment)
+
+
+def _obstacles(
+    work: Work, call: Call, request: dict[str, Any], payment: Payment, phones: Sequence[str]
+) -> Obstacles:
+    now = work.clock()
+    return Obstacles(
+        gates(payment.payer, payment.group),
+        phones,
+        work.lines.needed(payment.payer, request),
+        hours.closing(call.hours, now, now + _HOURS_AHEAD_MS),
+    )
+
+
+async def _give_up(work: Work, record: Record, never: OutOfTime | Suppressed) -> None:
+    if isinstance(never, OutOfTime):
+        await _expire(work, record)
+    else:
+        await _end(work, record, Outcome.BLOCKED, _SUPPRESSED)
+
+
+async def _expire(work: Work, record: Record) -> None:
+    """Redis's clock, by which a second click is judged, may be ahead of this machine's."""
+    await work.store.change(
+        record, lambda now: calls.expired(now, max(work.clock(), now.expires_at))
+    )
+    await work.lanes.leave(record.call.id, record.call.credential)
 
 
 async def _turn(work: Work, record: Record, request: dict[str, Any]) -> Payment:
@@ -142,7 +171,7 @@ async def _fenced(
         written = await work.store.change(
             record, lambda call: _placing(work, call, token), obstacles=obstacles
         )
-    except (Suppressed, UpstreamGated, Held):
+    except (OutOfTime, Suppressed, UpstreamGated, Held):
         await work.budget.refund(payment)
         raise
     call = written.record.call
@@ -153,7 +182,8 @@ async def _fenced(
         if call.may_be_placed:
             await _end_if_expired(work, written.record)
         return None
-    if not written.applied or time.monotonic() - began > FENCE_IS_FRESH_S:
+    is_slow = not written.applied or time.monotonic() - began > FENCE_IS_FRESH_S
+    if is_slow or _is_out_of_time(work, call):
         log.warning("fence_was_slow", call=call.id)
         await work.store.change(
             written.record, lambda now: calls.released(now, work.clock(), token)
@@ -167,6 +197,12 @@ def _placing(work: Work, call: Call, token: str) -> Change | None:
     """The fence, unless the hours of the call ended since it was looked at."""
     now = work.clock()
     return None if holding.outside(call, now) else calls.placing(call, now, token)
+
+
+def _is_out_of_time(work: Work, call: Call) -> bool:
+    """Whether its time or its hours ended while the answer was on its way."""
+    now = work.clock()
+    return now >= call.expires_at or holding.outside(call, now) is not None
 
 
 async def _end_if_expired(work: Work, record: Record) -> None:

@@ -59,9 +59,17 @@ class AllowedHours:
 
     def opening(self, now: int, until: int, zone: tzinfo) -> int | None:
         """The first moment from `now` to just before `until` at which a call may be placed."""
+        return self._first(now, until, zone, is_open=True)
+
+    def closing(self, now: int, until: int, zone: tzinfo) -> int:
+        """The first moment from `now` on at which no call may be placed, at the latest `until`."""
+        found = self._first(now, until, zone, is_open=False)
+        return until if found is None else found
+
+    def _first(self, now: int, until: int, zone: tzinfo, *, is_open: bool) -> int | None:
         at = now
         while at < until:
-            if self.open_at(at, zone):
+            if self.open_at(at, zone) == is_open:
                 return at
             at = (at // _MINUTE_MS + 1) * _MINUTE_MS
         return None

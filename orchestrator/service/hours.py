@@ -52,6 +52,15 @@ def outside(hours: str, now: int, expires_at: int) -> tuple[Reason, float] | Non
     return Reason(OUTSIDE, message), wait
 
 
+def closing(text: str, now: int, until: int) -> int | None:
+    """When the hours end that hold now, at the latest `until`; None for a call without hours."""
+    if not text:
+        return None
+    hours = AllowedHours.read(text)
+    local = zone(hours.zone)
+    return now if local is None else hours.closing(now, until, local)
+
+
 def _opening(text: str, now: int, until: int) -> int | None:
     hours = AllowedHours.read(text)
     local = zone(hours.zone)

@@ -25,6 +25,7 @@ CALL_FIELDS = (
     ("private", "JSON, ours: no promise about its shape"),
     ("revision", "rises with every write: what compare-and-set compares"),
     ("told", "when RingCentral told of it last (ms), with `over` and `both` for what; or absent"),
+    ("worthUntilMs", "until when the call is worth placing, by Redis's clock: later it never is"),
     ("change", "the last write's own id: a write that is sent twice counts once"),
 )
 

@@ -7,7 +7,7 @@ what it sets going. Whoever loses decides again on the call as it has become.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import uuid4
@@ -16,7 +16,6 @@ from orchestrator.domain.calls import Call, Change
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.errors import (
     CallNotFound,
-    UpstreamGated,
 )
 from orchestrator.domain.events import entered
 from orchestrator.domain.words import State
@@ -24,7 +23,7 @@ from orchestrator.storage import keys, scripts
 from orchestrator.storage.admission import UNASKED, Accepted, Admission, Idempotency, accepted
 from orchestrator.storage.connection import Commands
 from orchestrator.storage.counting import counted
-from orchestrator.storage.pauses import Held, pause_in
+from orchestrator.storage.obstacles import Obstacles, raise_if_held
 from orchestrator.storage.records import (
     Record,
     Snapshot,
@@ -35,7 +34,6 @@ from orchestrator.storage.records import (
     shown_json,
     snapshot_in,
 )
-from orchestrator.storage.suppression import Suppressed
 
 Decide = Callable[[Call], Change | None]
 
@@ -95,17 +93,6 @@ class Look:
 
     lease: str
     wait: int
-
-
-@dataclass(frozen=True, slots=True)
-class Obstacles:
-    """What may be in the way of a placing besides a pause: its gates (the keys of the bucket's,
-    the account's and the house's) may be closed, its phones (their digests) suppressed, its lines
-    (their keys) not its own any more."""
-
-    gates: Sequence[str]
-    phones: Sequence[str]
-    lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +232,8 @@ class CallStore:
     ) -> Written:
         """Changes a call as `decide` says of it as it is now, or leaves it where that says None.
 
-        Suppressed, Held or UpstreamGated where one of the `obstacles` is in the way at the moment
-        of writing. CallNotFound where there is no such call.
+        OutOfTime, Suppressed, Held or UpstreamGated where one of the `obstacles` is in the way at
+        the moment of writing. CallNotFound where there is no such call.
         """
         record = await self.record(known) if isinstance(known, str) else known
         change_id = uuid4().hex
@@ -255,16 +242,11 @@ class CallStore:
             if change is None:
                 return Written(record, applied=False)
             answer = await self._write(record, change, change_id, obstacles, look)
+            raise_if_held(answer)
             match answer[0]:
                 case b"written":
                     self.told(record.call, change.call)
                     return Written(Record(change.call, record.revision + 1), applied=True)
-                case b"suppressed":
-                    raise Suppressed
-                case b"paused":
-                    raise Held(pause_in(answer[1]))
-                case b"gated":
-                    raise UpstreamGated("RingCentral's rate limit is spent.", answer[1] / 1000)
                 case b"lost":
                     record = readable(change.call.id, (*answer[2:4], answer[1]))
                 case _:
@@ -291,7 +273,7 @@ class CallStore:
             record.revision,
             change_id,
             after.accepted_at,
-            "1" if obstacles else "",
+            obstacles.until if obstacles else "",
             *self._look_plan(before, after, look),
             self._placing_plan(before, after),
             *_job_arguments(job, now),

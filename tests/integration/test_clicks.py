@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
@@ -122,9 +121,7 @@ async def test_a_call_that_is_not_worth_placing_any_more_is_no_first_click(
     for step in steps:
         assert (await house.store.change(first.id, step)).applied
     assert (await house.accept()).is_double_click
-    await house.store.change(
-        first.id, lambda call: Change(replace(call, expires_at=call.accepted_at), None)
-    )
+    await house.store.commands.execute("HSET", keys.call(first.id), "worthUntilMs", now())
 
     dry = json.loads((await house.accept(validateOnly=True)).snapshot.document)
     second = await house.accept()
@@ -151,8 +148,10 @@ async def test_a_click_by_a_clock_that_is_ahead_is_not_worth_placing_for_longer(
     ahead = House(house.redis, lambda: now() + 60_000)
     house.often = ahead.often = HowOften(double_click=60)
     first = await ahead.accept(expiresIn=2)
-    (click,) = await house.redis.keys(f"{keys.PREFIX}click:*")
-    await house.redis.pexpire(click, 57_000)  # three seconds later
+    execute, record = house.store.commands.execute, keys.call(first.snapshot.id)
+    worth = int(await execute("HGET", record, "worthUntilMs"))
+    assert worth < now() + 10_000
+    await execute("HSET", record, "worthUntilMs", worth - 3_000)
     assert (await house.accept(expiresIn=2)).snapshot.id != first.snapshot.id
 
 

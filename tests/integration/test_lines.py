@@ -18,9 +18,10 @@ from orchestrator.jobs import follow_ups
 from orchestrator.runtime import now
 from orchestrator.storage import keys
 from orchestrator.storage.budget import gates
-from orchestrator.storage.calls import CallStore, Decide, Obstacles, StoreOptions
+from orchestrator.storage.calls import CallStore, Decide, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.lines import LineRules, Lines
+from orchestrator.storage.obstacles import Obstacles
 from tests.harness.twice import SentTwice
 
 DESK, BELL = Payer("desk", "400"), Payer("bell", "400")

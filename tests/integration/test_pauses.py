@@ -14,8 +14,8 @@ from orchestrator.domain.words import State
 from orchestrator.runtime import now
 from orchestrator.storage import keys, scripts
 from orchestrator.storage.budget import gates
-from orchestrator.storage.calls import Obstacles
 from orchestrator.storage.connection import WORKER, Commands
+from orchestrator.storage.obstacles import Obstacles
 from orchestrator.storage.pauses import Held, Pauses
 from orchestrator.storage.scripts import Script
 from tests.integration.test_lanes import Street

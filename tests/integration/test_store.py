@@ -1,6 +1,7 @@
 """Calls in a real Redis: each write whole, once, and only on what it was decided on."""
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -27,10 +28,11 @@ from orchestrator.runtime import now
 from orchestrator.storage import keys
 from orchestrator.storage.admission import Idempotency
 from orchestrator.storage.budget import RedisBudget, gates
-from orchestrator.storage.calls import CallStore, Decide, Obstacles, StoreOptions
+from orchestrator.storage.calls import CallStore, Decide, StoreOptions
 from orchestrator.storage.connection import WORKER, Commands, connect
 from orchestrator.storage.listing import CallList, Wanted
 from orchestrator.storage.looks import Looks
+from orchestrator.storage.obstacles import Obstacles, OutOfTime
 
 REQUEST = {"to": {"phoneNumber": "+16505550123"}}
 
@@ -162,6 +164,27 @@ async def test_a_closed_gate_keeps_the_fence_from_being_taken(
         after.pop(key, None)
     assert after.keys() == before.keys()
     assert (await store.change("call_1", lambda c: calls.placing(c, now(), "x"))).applied
+
+
+@pytest.mark.parametrize(
+    ("since_ms", "closes_in_ms", "error"),
+    [(0, None, OutOfTime), (-60_000, 0, UpstreamGated), (-60_000, 60_000, None)],
+)
+async def test_after_its_time_and_its_hours_by_the_server_s_clock_no_fence_is_taken(
+    store: CallStore,
+    since_ms: int,
+    closes_in_ms: int | None,
+    error: type[Exception] | None,
+) -> None:
+    await store.accept(new(), REQUEST)
+    await store.commands.execute("HSET", keys.call("call_1"), "worthUntilMs", now() - since_ms)
+    closes = None if closes_in_ms is None else now() + closes_in_ms
+    way = Obstacles(gates(Payer(), "heavy"), ["a phone"], closes=closes)
+    with pytest.raises(error) if error else nullcontext():
+        await store.change("call_1", lambda c: calls.placing(c, now(), "x"), obstacles=way)
+    record = await store.record("call_1")
+    assert record is not None
+    assert record.call.fence == ("" if error else "x")
 
 
 async def test_a_longer_penalty_is_not_shortened(store: CallStore) -> None:

@@ -9,9 +9,9 @@ from orchestrator.domain.calls import Call
 from orchestrator.runtime import now
 from orchestrator.storage import keys
 from orchestrator.storage.budget import gates
-from orchestrator.storage.calls import Obstacles
 from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.digests import Digests
+from orchestrator.storage.obstacles import Obstacles
 from orchestrator.storage.pauses import Pauses
 from orchestrator.storage.suppression import Suppressed, Suppression
 from tests.integration.test_lanes import Street

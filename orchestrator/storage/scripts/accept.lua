@@ -41,6 +41,7 @@ named(ARGV[1])
 local last = 18 + tonumber(ARGV[18])
 redis.call('HSET', KEYS[1], unpack(ARGV, 19, last))
 for field in string.gmatch(ARGV[15], '%S+') do redis.call('HINCRBY', KEYS[12], field, 1) end
+redis.call('HSET', KEYS[1], 'worthUntilMs', server + ARGV[16])
 redis.call('EXPIRE', KEYS[1], ARGV[6])
 remembered()
 redis.call('ZADD', KEYS[4], ARGV[7], ARGV[1])

@@ -11,10 +11,13 @@ local function has(line)
   return redis.call('GET', line) == ARGV[1]
 end
 
--- The answer that says it, or nil: one of the phones is never to be rung, a pause, a gate of the
--- bucket, the account or the house, or a line (KEYS[18] and those behind it) that the call left when
--- another run of its job found it held back.
-local function obstacle(call, suppressed, phones, pauses, gate, ...)
+-- The answer that says it, or nil: its time is over, which rules.lua judges by the same moment; one
+-- of the phones is never to be rung; a pause; hours that end at `closes` (ms, '' for never); a gate of
+-- the bucket, the account or the house; or a line (KEYS[18] and those behind it) that the call left
+-- when another run of its job found it held back.
+local function obstacle(call, closes, suppressed, phones, pauses, gate, ...)
+  local worth = tonumber(redis.call('HGET', call, 'worthUntilMs') or '')
+  if worth and server >= worth then return {'expired'} end
   for phone in string.gmatch(phones, '%S+') do
     if redis.call('SISMEMBER', suppressed, phone) == 1 then return {'suppressed'} end
   end
@@ -24,6 +27,7 @@ local function obstacle(call, suppressed, phones, pauses, gate, ...)
   for _, wider in ipairs({...}) do
     left = math.max(left, (redis.call('HGET', wider, 'until') or 0) - server)
   end
+  if closes ~= '' and server >= tonumber(closes) then left = math.max(left, ASK_AGAIN) end
   for index = 18, #KEYS do
     if not has(KEYS[index]) then left = math.max(left, ASK_AGAIN) end
   end

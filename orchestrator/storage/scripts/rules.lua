@@ -14,17 +14,15 @@ local function named(call)
 end
 
 -- The call that an earlier click has made, as long as it is wanted, not over, and asked for or
--- still worth placing: how long it is, by its front end's clock, and how long ago, by the server's.
+-- still worth placing, which fence.lua judges by the same moment.
 local function clicked()
   local first = rules.click > 0 and redis.call('GET', KEYS[16])
   if not first then return nil end
   local call = string.sub(KEYS[1], 1, -#ARGV[1] - 1) .. first
-  local found = redis.call('HMGET', call, 'state', 'cancelOutcome', 'private')
+  local found = redis.call('HMGET', call, 'state', 'cancelOutcome', 'private', 'worthUntilMs')
   if not found[1] or found[1] == 'ended' or found[2] ~= '' then return nil end
-  local kept = cjson.decode(found[3])
-  local waits = found[1] == 'queued' or found[1] == 'placing' and kept.fence == ''
-  local worth = kept.expiresAt - (redis.call('ZSCORE', KEYS[4], first) or 0)
-  return (not waits or worth > rules.click - redis.call('PTTL', KEYS[16])) and first or nil
+  local waits = found[1] == 'queued' or found[1] == 'placing' and cjson.decode(found[3]).fence == ''
+  return (not waits or server < (tonumber(found[4] or '') or math.huge)) and first or nil
 end
 
 -- What to answer where the call is not to be written down, else nil and the figures.
