@@ -19,7 +19,6 @@ from orchestrator.domain.errors import (
     InvalidRequest,
     RefusedByPolicy,
     UpstreamRefused,
-    VelocityExceeded,
 )
 from orchestrator.domain.velocity import Figure
 from orchestrator.service import hours
@@ -29,7 +28,6 @@ from orchestrator.service.rehearsal import VALIDATE_ONLY, rehearsed
 from orchestrator.service.whom import Whom
 from orchestrator.service.wishes import Wish
 from orchestrator.storage.admission import Accepted as Written
-from orchestrator.storage.backlog import Backlog
 from orchestrator.storage.calls import CallStore, asked
 from orchestrator.storage.pauses import Pauses
 from orchestrator.storage.records import Snapshot
@@ -82,7 +80,7 @@ class Accepted:
 
 
 _NO_QUOTAS = HowOften()
-_FORBIDDEN_SINCE = (RefusedByPolicy, VelocityExceeded, InvalidRequest, UpstreamRefused)
+_FORBIDDEN_SINCE = (RefusedByPolicy, InvalidRequest, UpstreamRefused)
 """What a later rule, setting or credential says of a wish whose call may have been made before."""
 
 
@@ -117,8 +115,6 @@ class Accepting:
             await self.whom.check(asker, request)
             call = await self._new(asker, wish)
             hours.check(call.hours, call.accepted_at, call.expires_at)
-            if call.has_callback:
-                await Backlog(self.store.commands).check(call.owner, call.accepted_at)
         except _FORBIDDEN_SINCE:
             made = await self.store.made_by(named) if named else None
             if made is None:

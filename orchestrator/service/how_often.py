@@ -9,6 +9,7 @@ from orchestrator.service.models import RingOutRequest
 from orchestrator.service.wishes import Wish
 from orchestrator.storage import audit
 from orchestrator.storage.admission import Admission, Window
+from orchestrator.storage.backlog import backlog
 from orchestrator.storage.digests import Digests
 
 TO, FROM = "to.phoneNumber", "from.phoneNumber"
@@ -42,12 +43,11 @@ class HowOften:
             "house": ("house", self.house),
         }
         clicked = f"click {asker.owner}\n{caller}\n{request.to.phone_number}"
-        caller_id = request.caller_id
         actor = audit.Actor.of(asker, wish.via)
         return Admission(
             owner=asker.owner,
             numbers=tuple([(field, await digests.of(number)) for field, number in _rung(request)]),
-            shown_to_callee=await digests.of(caller_id.phone_number) if caller_id else "",
+            shown_to_callee=await _shown_to_callee(digests, request),
             click=await digests.of(clicked),
             double_click=self.double_click,
             windows=tuple(
@@ -60,7 +60,12 @@ class HowOften:
             audit=audit.items(audit.ACCEPTED, actor, call.id, call.accepted_at),
             audit_kept=self.audit_kept,
             is_dry=wish.is_dry,
+            backlog=backlog(call.owner, call.accepted_at) if call.has_callback else None,
         )
+
+
+async def _shown_to_callee(digests: Digests, request: RingOutRequest) -> str:
+    return await digests.of(request.caller_id.phone_number) if request.caller_id else ""
 
 
 def _rung(request: RingOutRequest) -> list[tuple[str, str]]:

@@ -129,9 +129,11 @@ class Pausing:
         return is_told or await self.api_keys.read(owner) is not None
 
     async def resume(self, actor: Actor, key: str | None) -> bool:
-        """Whether it was paused; the calls that waited are placed now."""
+        """Whether it was paused; the calls that waited are placed now. Those that an earlier
+        resume, which was cut off, did not come to are so where it was not paused any more."""
         known = await self.pauses.read()
         if not (known.house if key is None else known.keys.get(key)):
+            await self.pauses.start(key)
             return False
         await self.audit.note(RESUMED, actor, key or HOUSE)
         return await self.pauses.end(key)

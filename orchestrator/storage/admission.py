@@ -21,6 +21,7 @@ from orchestrator.domain.errors import (
 )
 from orchestrator.domain.velocity import Figure, is_spent
 from orchestrator.storage import access_keys, keys, velocity_keys
+from orchestrator.storage.backlog import Backlog, full
 from orchestrator.storage.records import Snapshot
 
 SUPPRESSION = "suppression"
@@ -77,7 +78,8 @@ class Admission:
     revoked. `numbers` are the digests, by field, of the phones that it rings, and
     `shown_to_callee` is that of its `callerId`, which is not rung: the call is only known by it.
     `click` names its owner and its phones for `double_click` seconds; `audit` is its entry in the
-    audit stream. With `is_dry`, what would happen is answered and nothing is written.
+    audit stream; `backlog` is for a call with a `callbackUrl`. With `is_dry`, what would happen is
+    answered and nothing is written.
     """
 
     owner: str
@@ -89,6 +91,7 @@ class Admission:
     audit_kept: int
     is_dry: bool = False
     shown_to_callee: str = ""
+    backlog: Backlog | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -113,6 +116,7 @@ class Admission:
                     [(quota.most, quota.seconds) for quota in window.quotas]
                     for window in self.windows
                 ],
+                "backlog": self.backlog,
                 "dry": self.is_dry,
                 "audit": list(self.audit),
                 "kept": self.audit_kept,
@@ -171,6 +175,8 @@ def _admitted(new: Accepted, answer: list[Any], admission: Admission) -> Accepte
         case b"suppressed":
             field, _ = admission.numbers[answer[2] - 1]
             raise RefusedByPolicy(SUPPRESSION, _SUPPRESSED, field)
+        case b"full":
+            raise full(admission.figures(answer[2]))
         case b"spent":
             raise _too_many(admission.figures(answer[2]))
         case b"clicked":

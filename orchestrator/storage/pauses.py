@@ -95,15 +95,21 @@ class Pauses:
 
     async def end(self, key: str | None) -> bool:
         """Whether there was a pause to end; the calls that waited for it are started, in order."""
-        ended = None
+        return await self._started(key, ends=True)
+
+    async def start(self, key: str | None) -> None:
+        """Starts the calls that waited for a pause which has ended; one that is on goes on."""
+        await self._started(key, ends=False)
+
+    async def _started(self, key: str | None, *, ends: bool) -> bool:
+        was_paused, is_first = False, ends
         for state in (State.QUEUED, State.PLACING):
             begin, most = "-inf", _BATCH
             while begin:
-                is_first = ended is None
-                was_paused, last = await self._resumed(key, state, begin, most, is_first=is_first)
-                ended = was_paused if is_first else ended
+                ended, last = await self._resumed(key, state, begin, most, is_first=is_first)
+                was_paused, is_first = was_paused or ended, False
                 begin, most = last, 2 * most if last == begin else _BATCH
-        return bool(ended)
+        return was_paused
 
     async def _resumed(
         self, key: str | None, state: State, begin: str, most: int, *, is_first: bool

@@ -10,9 +10,13 @@ from redis.asyncio import Redis
 from orchestrator.domain import calls
 from orchestrator.domain.budget import Payer
 from orchestrator.domain.calls import Call
+from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.domain.words import State
 from orchestrator.runtime import now
+from orchestrator.service.pausing import Pausing
 from orchestrator.storage import keys, scripts
+from orchestrator.storage.api_keys import ApiKeys
+from orchestrator.storage.audit import Actor, Audit
 from orchestrator.storage.budget import gates
 from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.obstacles import Obstacles
@@ -181,3 +185,36 @@ async def test_a_pause_waits_for_what_was_begun_before_it(street: Street, pauses
     await street.store.change(first.id, lambda call: calls.released(call, now(), "fence"))
     assert await settling == 0
     assert second.state is State.QUEUED
+
+
+class Cut(Commands):
+    """Redis is away after the first of the scripts that end a pause."""
+
+    async def run(self, script: Script, names: Sequence[str], *args: Any) -> Any:
+        answer = await super().run(script, names, *args)
+        if script is scripts.RESUME:
+            raise StorageUnavailable("Redis did not answer in time.", retry_after=1)
+        return answer
+
+
+def _pausing(commands: Commands) -> Pausing:
+    return Pausing(Pauses(commands), ApiKeys(commands, now), Audit(commands, now), now)
+
+
+@pytest.mark.parametrize("is_paused_anew", [False, True])
+async def test_a_resume_that_was_cut_off_is_said_again(
+    redis: Redis, street: Street, pauses: Pauses, *, is_paused_anew: bool
+) -> None:
+    many = await street.accepts(901, owner="k1")
+    later = {keys.job_id("place", call.id): now() + 60_000 for call in many}
+    await redis.zadd(keys.QUEUE, later)
+    await pauses.begin(None, "", "me", now())
+    actor = Actor("", "me", "cli")
+    with pytest.raises(StorageUnavailable):
+        await _pausing(Cut(redis, WORKER)).resume(actor, None)
+    assert await redis.zcount(keys.QUEUE, now() + 1000, "+inf") == 401
+    if is_paused_anew:
+        await pauses.begin("k1", "another", "me", now())
+    assert not await _pausing(Commands(redis, WORKER)).resume(actor, None)
+    assert await redis.zcount(keys.QUEUE, now() + 1000, "+inf") == 0
+    assert ("k1" in (await pauses.read()).keys) == is_paused_anew

@@ -5,11 +5,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain.access import HOUSE_OWNER
-from orchestrator.domain.errors import VelocityExceeded
-from orchestrator.runtime import now
-from orchestrator.storage import backlog, delivery_keys
-from orchestrator.storage.backlog import MOST_CALLBACKS, Backlog
-from orchestrator.storage.deliveries import PENDING_TTL_S, Kept, Settled
+from orchestrator.storage import delivery_keys
+from orchestrator.storage.deliveries import Kept, Settled
 from orchestrator.storage.dispatching import New
 from tests.integration.test_webhooks_storage import Parts, parts
 
@@ -51,25 +48,3 @@ async def test_one_that_is_made_anew_waits_anew(parts: Parts, owner: str) -> Non
     assert 0 < left <= Kept().at_most
     await parts.store.settle(await parts.begun(new.id, 2), Settled("delivered"))
     assert await _waiting(parts, owner) == []
-
-
-@OWNERS
-async def test_as_many_as_may_be_are_enough(
-    parts: Parts, owner: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert MOST_CALLBACKS == 20_000
-    monkeypatch.setattr(backlog, "MOST_CALLBACKS", 2)
-    counted = Backlog(parts.front.backend.commands)
-    made = [_callback(parts, number, owner) for number in (1, 2)]
-    await parts.dispatching.write_one(made[0])
-    await parts.dispatching.write_one(_callback(parts, 3, "other"))
-    await counted.check(owner, now())
-    await parts.dispatching.write_one(made[1])
-    with pytest.raises(VelocityExceeded, match="callbackUrl") as refusal:
-        await counted.check(owner, now())
-    assert refusal.value.policy == "callbacks.waiting"
-    assert refusal.value.retry_after == 60
-    await counted.check("other", now())
-    await counted.check(owner, now() + 1000 * PENDING_TTL_S + 1000)
-    await parts.store.settle(await parts.begun(made[0].id), Settled("delivered"))
-    await counted.check(owner, now())

@@ -38,6 +38,8 @@ local function judged()
   if first then
     if not rules.dry then named(first) end
     return {'clicked', server, first, figures}
+  elseif is_full() then
+    return {'full', server, figures}
   elseif is_spent then
     return {'spent', server, figures}
   elseif rules.dry then

@@ -39,3 +39,10 @@ local function counted()
     redis.call('PEXPIRE', key, longest)
   end
 end
+
+-- Whether too many deliveries wait: rules.backlog says which they are, from when on (ms) they count,
+-- and how many there may be; null for a call without a callbackUrl.
+local function is_full()
+  local index, oldest, most = unpack(type(rules.backlog) == 'table' and rules.backlog or {})
+  return index and redis.call('ZCOUNT', index, oldest, '+inf') >= most
+end

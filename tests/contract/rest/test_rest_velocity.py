@@ -14,6 +14,7 @@ from orchestrator.runtime import now
 from orchestrator.settings import Settings
 from orchestrator.storage import delivery_keys, keys
 from orchestrator.storage.backlog import MOST_CALLBACKS
+from orchestrator.storage.deliveries import PENDING_TTL_S
 from orchestrator.storage.pauses import Pauses
 from tests.contract.rest.conftest import BODY, PATHS, Rest, started
 from tests.contract.rest.documented import Answer
@@ -226,21 +227,30 @@ async def test_validate_only_false_is_no_other_request(strict: Rest) -> None:
 async def test_while_too_many_callbacks_wait_a_call_is_made_without_one(alone: Settings) -> None:
     secret = SecretStr("whsec_" + base64.b64encode(bytes(32)).decode())
     called_back = {**BODY, "callbackUrl": "https://example.com/hooks"}
-    async with started(alone.model_copy(update={"callback_secret": secret})) as rest:
+    other = {**called_back, "to": {"phoneNumber": "+16505550124"}}
+    changed = {"callback_secret": secret, "double_click": 60}
+    async with started(alone.model_copy(update=changed)) as rest:
         first = await rest.place(called_back, Idempotency_Key="k")
-        waiting = {f"evt_{at}": now() for at in range(MOST_CALLBACKS)}
-        redis = rest.front.backend.commands.redis
-        await redis.zadd(delivery_keys.of_callbacks(HOUSE_OWNER), waiting)
+        redis, index = rest.front.backend.commands.redis, delivery_keys.of_callbacks(HOUSE_OWNER)
+        old = {f"old_{at}": now() - 1000 * PENDING_TTL_S - 1000 for at in range(10)}
+        await redis.zadd(index, old | {f"evt_{at}": now() for at in range(MOST_CALLBACKS - 1)})
+        assert (await rest.place({**other, "validateOnly": True})).status == 200
+        await redis.zadd(index, {"evt_last": now()})
+        await redis.expire(index, 60)
 
         again = await rest.place(called_back, Idempotency_Key="k")
-        refused = await rest.place(called_back, Idempotency_Key="other")
-        plain = await rest.place(Idempotency_Key="other")
+        click = await rest.place(called_back, Idempotency_Key="click")
+        refused = await rest.place(other, Idempotency_Key="other")
+        del other["callbackUrl"]
+        plain = await rest.place(other, Idempotency_Key="other")
 
-        assert (again.status, again.json["id"]) == (202, first.json["id"])
+        assert [again.json["id"], click.json["id"]] == [first.json["id"]] * 2
         assert (refused.status, refused.json["policy"]) == (429, "callbacks.waiting")
+        assert refused.json["violated-policies"] == []
         assert refused.headers["Retry-After"] == "60"
-        assert "RateLimit" not in refused.headers
         assert plain.status == 202
         assert await _rejections(rest) == {"callbacks.waiting": 1}
-        await redis.delete(delivery_keys.of_callbacks(HOUSE_OWNER))
-        assert (await rest.place(called_back)).status == 202
+        await redis.zrem(index, "evt_last")
+        assert (
+            await rest.place({**called_back, "to": {"phoneNumber": "+16505550126"}})
+        ).status == 202
