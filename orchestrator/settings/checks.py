@@ -29,12 +29,6 @@ def can_be_called_back(url: str | None) -> bool:
     return parts.scheme == "http" and is_here
 
 
-def redis_url(url: str) -> str:
-    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must be a redis://, rediss:// or unix:// URL")
-    return url
-
-
 def sentinels(text: str) -> str:
     if text and not re.fullmatch(r"[^:,\s]+:\d{1,5}(,[^:,\s]+:\d{1,5})*", text):
         raise ValueError("must be host:port, or several separated by commas")

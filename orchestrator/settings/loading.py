@@ -14,7 +14,7 @@ from orchestrator.domain.credentials import (
     UnusableCredential,
     from_rows,
 )
-from orchestrator.settings import checks
+from orchestrator.settings import checks, redis_urls
 from orchestrator.settings.model import Settings
 
 OURS = "RINGOUT_"
@@ -50,6 +50,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _check_together(settings: Settings) -> None:
+    if settings.sentinels and not redis_urls.names_master(settings.redis_url):
+        raise ConfigurationError(
+            "REDIS_URL: RINGOUT_REDIS_SENTINELS needs the name of the monitored master as its "
+            "host: redis://main-redis/0"
+        )
     if settings.notifications == "webhook" and not checks.can_be_called_back(settings.public_url):
         raise ConfigurationError(
             "RINGOUT_PUBLIC_URL: RINGOUT_NOTIFICATIONS=webhook needs it, and https unless it is a "

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from orchestrator.settings import checks, rule_checks
+from orchestrator.settings import checks, redis_urls, rule_checks
 from orchestrator.settings.addresses import authority, reachable
 from orchestrator.settings.rules import RuleSettings
 
@@ -22,11 +22,11 @@ class Settings(RuleSettings):
         case_sensitive=True, extra="ignore", env_ignore_empty=True, frozen=True
     )
 
-    redis_url: Annotated[str, AfterValidator(checks.redis_url)] = Field(
+    redis_url: Annotated[str, AfterValidator(redis_urls.redis_url)] = Field(
         "redis://127.0.0.1:6379/0",
         alias="REDIS_URL",
-        description="Where Redis is: redis://, rediss:// (TLS) or unix://. With Sentinel, the "
-        "host is the name of the monitored master.",
+        description="Where Redis is: redis://, rediss:// (TLS) or unix://; a password is "
+        "percent-encoded. With Sentinel, the host is the name of the monitored master.",
     )
     redis_sentinels: Annotated[str, AfterValidator(checks.sentinels)] = Field(
         "", alias="RINGOUT_REDIS_SENTINELS", description="Sentinels, host:port,host:port."

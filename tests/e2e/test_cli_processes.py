@@ -39,6 +39,7 @@ def test_the_simulator_is_a_process_like_the_others(fleet: Fleet) -> None:
         ({}, "RINGCENTRAL_API_KEY"),
         ({"RC_USER_JWT": "jwt"}, "RC_APP_CLIENT_ID"),
         ({"RINGCENTRAL_API_KEY": "key", "REDIS_URL": "http://x"}, "REDIS_URL"),
+        ({"RINGCENTRAL_API_KEY": "key", "REDIS_URL": "redis://:a/b@127.0.0.1/0"}, "REDIS_URL"),
         ({"RINGCENTRAL_API_KEY": "key", "RINGOUT_TYPO": "1"}, "RINGOUT_TYPO"),
         ({"RINGCENTRAL_API_KEY": "key", "RINGOUT_WORKER_JOBS": "many"}, "RINGOUT_WORKER_JOBS"),
     ],

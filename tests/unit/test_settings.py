@@ -3,6 +3,7 @@
 import pytest
 
 from orchestrator.settings import ConfigurationError, Settings, load, require_credentials
+from orchestrator.storage.connection import FRONT_END, connect
 
 KEY = {"RINGCENTRAL_API_KEY": "k"}
 JWT = {"RC_APP_CLIENT_ID": "i", "RC_APP_CLIENT_SECRET": "s", "RC_USER_JWT": "j"}
@@ -88,6 +89,60 @@ def test_no_secret_is_shown() -> None:
     more = {"RC_APP_CLIENT_SECRET": "hush-1", "RC_USER_JWT": "hush-2"}
     shown = repr(load(KEY | more | {"RINGOUT_CREDENTIALS_KEY": "hush" * 8}))
     assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hush/word@127.0.0.1:6379/0",
+        "redis://:1/hush@127.0.0.1:6379/0",
+        "redis://:hush#word@127.0.0.1:6379/0",
+        "redis://:hush?word@127.0.0.1:6379/0",
+        "redis://:hush[word@127.0.0.1:6379/0",
+        "redis://:hush\u2100@127.0.0.1:6379/0",
+        "unix://:hush/word@/run/redis.sock",
+        "redis://hush:70000",
+        "redis://hush:port",
+        "redis://127.0.0.1/hush",
+        "redis://127.0.0.1/0?db=hush",
+        "redis://127.0.0.1/0?db=-1",
+        "redis://127.0.0.1/0?max_connections=0",
+        "redis://127.0.0.1/0?protocol=hush",
+        "redis://127.0.0.1/0?hush=1",
+        "redis://127.0.0.1/0?ssl_cert_reqs=none",
+        "rediss://127.0.0.1/0?ssl_cert_reqs=hush",
+        "unix://",
+    ],
+)
+def test_a_redis_url_that_cannot_be_read_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^REDIS_URL: must ") as refused:
+        load({"REDIS_URL": url})
+    assert "hush" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1",
+        "redis://h:6379/",
+        "redis://app:p%2Fw%40@[::1]:6379/12",
+        "redis://h/0?db=3&socket_timeout=0.5&socket_connect_timeout=2&health_check_interval=30",
+        "redis://h?protocol=3&client_name=ringout&max_connections=8&username=a&password=b",
+        "rediss://h:6380/0?ssl_cert_reqs=none&ssl_check_hostname=false&ssl_ca_certs=/etc/ca.pem",
+        "unix:///run/redis.sock?db=1",
+        "unix://app:secret@/run/redis.sock",
+    ],
+)
+def test_a_redis_url_that_is_taken_makes_connections(url: str) -> None:
+    assert load({"REDIS_URL": url}).redis_url == url
+    connect(url, FRONT_END).connection_pool.make_connection()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("url", ["redis:///0", "unix:///run/redis.sock"])
+def test_sentinels_need_a_master_s_name(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^REDIS_URL: RINGOUT_REDIS_SENTINELS needs"):
+        load({"REDIS_URL": url, "RINGOUT_REDIS_SENTINELS": "a:1"})
 
 
 def test_sentinels_are_addresses() -> None:
