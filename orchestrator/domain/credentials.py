@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from orchestrator.domain import phones
+
 DEFAULT = "default"
 """The name of the credential that the environment gives."""
 
@@ -46,6 +48,10 @@ class Credential:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise UnusableCredential("name: should be 1 to 40 letters, digits, - or _")
+        if phones.scrubbed(self.name) != self.name:
+            raise UnusableCredential(
+                "name: should hold no phone number (seven digits or more): desk-101"
+            )
         for name in ("account", "extension"):
             if not _ID.fullmatch(getattr(self, name)):
                 raise UnusableCredential(f"{name}: should be RingCentral's id of it, or ~")

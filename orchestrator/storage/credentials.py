@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from orchestrator.domain import phones
 from orchestrator.domain.budget import Payer
 from orchestrator.domain.clock import rfc3339
 from orchestrator.domain.credentials import OWN, Credential, Directory, UnusableCredential
@@ -134,7 +135,8 @@ class CredentialStore:
                 api_key=api_key,
             )
         except (NoKey, UnusableCredential, KeyError) as error:
-            log.warning("credential_not_usable", credential=name, error=type(error).__name__)
+            shown = phones.scrubbed(name)
+            log.warning("credential_not_usable", credential=shown, error=type(error).__name__)
             return None
 
     async def _rows(self) -> dict[str, dict[str, str]]:

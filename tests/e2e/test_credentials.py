@@ -199,6 +199,7 @@ def _add(fleet: Fleet, *arguments: str, **more: str) -> Ended:
         (("desk", "--file", "x"), {}, "either NAME or --file says what to add"),
         (("desk 2",), {}, "name: "),
         (("x" * 41,), {}, "name: "),
+        (("16505550100",), {}, "name: should hold no phone number"),
         (("desk", "--extension", "1/2"), {}, "extension: "),
         (("desk", "--account", ""), {}, "account: "),
         (("desk",), {"RC_APP_CLIENT_ID": ""}, "--client-id: "),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from orchestrator.domain.budget import Payer
 from orchestrator.domain.credentials import Credential
@@ -112,6 +113,22 @@ async def test_a_seal_is_its_credential_s_alone(commands: Commands, store: Crede
     row = await commands.execute("HGET", keys.CREDENTIALS, "desk")
     await commands.execute("HSET", keys.CREDENTIALS, "bell", row)
     assert [each.name for each in await store.opened()] == ["desk"]
+
+
+async def test_one_that_was_kept_under_a_phone_number_is_not_used_nor_logged_by_it(
+    commands: Commands, store: CredentialStore
+) -> None:
+    number = "16505550100"
+    await store.put(one("desk"), now())
+    row = json.loads(await commands.execute("HGET", keys.CREDENTIALS, "desk"))
+    secrets = json.dumps([number, "hush-secret", "hush-jwt", ""]).encode()
+    row["sealed"] = CredentialSeal(KEY)._fernet.encrypt(secrets).decode()
+    await commands.execute("HSET", keys.CREDENTIALS, number, json.dumps(row))
+    with capture_logs() as logs:
+        assert [each.name for each in await store.opened()] == ["desk"]
+    assert logs[0]["error"] == "UnusableCredential"
+    assert number not in str(logs)
+    assert await store.remove(number)
 
 
 async def test_a_change_that_is_sent_twice_is_one(commands: Commands) -> None:

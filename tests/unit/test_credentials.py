@@ -62,6 +62,9 @@ def test_a_document_comes_out_as_it_was_written() -> None:
         (row(name="a b"), "name"),
         (row(name="x" * 41), "name"),
         (row(name="-desk"), "name"),
+        (row(name="16505550100"), "name"),
+        (row(name="desk-650-555-0100"), "name"),
+        (row(name="1-6-5-0-5-5-5"), "name"),
         (row(account=""), "account"),
         (row(account="4/0"), "account"),
         (row(extension="1 1"), "extension"),
@@ -102,6 +105,18 @@ def test_a_document_that_is_none_says_what_it_should_be(text: str) -> None:
 def test_two_of_one_name_or_one_owner_are_refused(second: dict[str, object], what: str) -> None:
     with pytest.raises(UnusableCredential, match=f"^entry 2: there is another one of this {what}"):
         from_document(json.dumps([ROW, second]))
+
+
+@pytest.mark.parametrize("name", ["16505550100", "desk-650-555-0100"])
+def test_a_name_that_is_a_phone_number_is_not_repeated(name: str) -> None:
+    with pytest.raises(UnusableCredential, match=r"^entry 1: name: .*phone number") as unusable:
+        from_document(json.dumps([row(name=name)]))
+    assert name not in str(unusable.value)
+
+
+@pytest.mark.parametrize("name", ["desk-7", "ext_101-2", "a1b2c3d4e5f6", "2025-11"])
+def test_a_name_may_have_digits(name: str) -> None:
+    assert from_document(json.dumps([row(name=name)]))[0].name == name
 
 
 def test_a_credential_shows_no_secret_when_printed() -> None:
