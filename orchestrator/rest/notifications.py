@@ -15,6 +15,7 @@ from aiohttp import web
 from orchestrator.domain.errors import StorageUnavailable
 from orchestrator.domain.notices import Notice
 from orchestrator.rest.bodies import arriving
+from orchestrator.rest.problems import SAFE
 from orchestrator.runtime import Hears
 from orchestrator.service.hearing import Heard
 from orchestrator.telephony.notices import LARGEST, notice_in
@@ -45,9 +46,9 @@ class NotificationRoutes:
             raise web.HTTPNotFound
         shown, handshake = (request.headers.get(name) for name in (VERIFICATION, HANDSHAKE))
         if not _is_same(shown or handshake, secret):
-            if shown is not None or handshake is None or len(handshake) > _LONGEST_HANDSHAKE:
+            if shown is not None or handshake is None or not _can_be_returned(handshake):
                 raise web.HTTPNotFound
-            return web.json_response(headers={HANDSHAKE: handshake})
+            return web.json_response(headers={**SAFE, HANDSHAKE: handshake})
         body = await _body(request)
         if body is None or (notice := notice_in(body)) is None:
             self._counts(TRANSPORT, Heard.UNREADABLE)
@@ -57,7 +58,7 @@ class NotificationRoutes:
             task = asyncio.create_task(self._heard(credential, notice))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-        return web.json_response()
+        return web.json_response(headers=SAFE)
 
     async def _heard(self, credential: str, notice: Notice) -> None:
         try:
@@ -67,8 +68,14 @@ class NotificationRoutes:
         self._counts(TRANSPORT, heard)
 
 
+def _can_be_returned(handshake: str) -> bool:
+    return handshake.isascii() and len(handshake) <= _LONGEST_HANDSHAKE
+
+
 def _is_same(shown: str | None, secret: str) -> bool:
-    return hmac.compare_digest((shown or "").encode(), secret.encode())
+    # aiohttp decodes a header's bytes with surrogateescape.
+    sent = (shown or "").encode(errors="surrogateescape")
+    return hmac.compare_digest(sent, secret.encode())
 
 
 async def _body(request: web.Request) -> bytes | None:

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from orchestrator.rest.problems import SAFE
 from orchestrator.runtime import FrontEnd
 from orchestrator.settings import Settings
 from orchestrator.settings.derived import notification_secret
@@ -26,6 +27,7 @@ from tests.e2e.notifications_kit import (
 )
 from tests.harness.clients import reaches
 from tests.harness.processes import Fleet
+from tests.harness.raw import sent
 from tests.harness.redis import free_port
 from tests.harness.simulated import Simulated
 from tests.harness.waiting import wait_until
@@ -202,6 +204,28 @@ async def test_a_handshake_is_answered_within_its_bounds(
     assert size + 19 <= 1_024
     assert (await _post(address + PATH, b"", Validation_Token=token + "t"))[0] == 404
     assert (await _post(address + PATH + "s", b"", Validation_Token=token))[0] == 404
+
+
+async def test_what_is_no_text_finds_nothing_at_the_door(
+    fleet: Fleet, telling: Simulated, rest: Start, address: str
+) -> None:
+    process = rest()
+    for name in (b"Verification-Token", b"Validation-Token"):
+        for value in (b"\xff", b"\xd9\xa1"):
+            head = b"POST %b HTTP/1.1\r\nHost: localhost\r\n%b: %b\r\nContent-Length: 0\r\n\r\n"
+            reply = await sent(address, head % (PATH.encode(), name, value))
+            assert (reply.status, reply.headers["Server"]) == (404, "ringout")
+    assert not [line for line in process.errors if '"level": "error"' in line]
+
+
+async def test_answers_at_the_door_have_the_headers_of_all_others(
+    fleet: Fleet, telling: Simulated, rest: Start, address: str, settings: Settings
+) -> None:
+    rest()
+    secret = notification_secret(settings, "default")
+    for headers in ({"Validation_Token": "t"}, {"Verification_Token": secret}):
+        status, (answered, _) = await _post(address + PATH, b"", **headers)
+        assert (status, SAFE.items() <= answered.items()) == (200, True)
 
 
 async def test_nothing_is_heard_where_another_way_was_chosen(
