@@ -6,7 +6,7 @@ turned to our address (the Host header gives that away), or under our name (the 
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.edge.addresses import Authority, Proxies, authority, origin, origin_of
 from orchestrator.settings import Settings
@@ -70,6 +70,8 @@ class Asked:
     is_https: bool
     foreign_origin: str | None = None
     """The origin of a page elsewhere that may ask."""
+    own_origins: frozenset[str] = frozenset()
+    """Where a page asks: the origins of our own ones, as clients see them under this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,11 @@ class Rules:
             return asked, MISDIRECTED
         if not headers.origins:
             return asked, None
+        own = self.own_origins | {origin("https" if is_https else "http", at)}
+        asked = replace(asked, own_origins=own)
         page = _page(headers.origins)
         if page is not None and page in self.origins:
-            return Asked(asked.address, is_https, headers.origins[0]), None
-        own = {origin("https" if is_https else "http", at), *self.own_origins}
+            return replace(asked, foreign_origin=headers.origins[0]), None
         return asked, None if page in own else FOREIGN
 
     def _answers_to(self, at: Authority) -> bool:

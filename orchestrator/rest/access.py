@@ -11,7 +11,7 @@ from orchestrator.domain.access import HOUSE, Principal, Scope
 from orchestrator.domain.errors import StorageUnavailable, TooManyFailures, Unauthenticated
 from orchestrator.domain.tokens import Kind, Shown
 from orchestrator.rest import notifications, oauth, sessions
-from orchestrator.rest.asker import ASKER, PROVE_AGAIN, address_of, is_https
+from orchestrator.rest.asker import ASKER, PROVE_AGAIN, address_of, is_own_page
 from orchestrator.rest.matched import is_stream, template
 from orchestrator.rest.problems import problem
 from orchestrator.service.gate import Gatekeeper, Proof
@@ -123,11 +123,9 @@ def _is_forged(request: web.Request, proof: Proof) -> bool:
         return False
     if request.method in _SAFE_METHODS:
         return False
-    scheme = "https" if is_https(request) else "http"
-    origin = request.headers.get("Origin")
-    if origin is None:
+    if "Origin" not in request.headers:
         return request.headers.get("Sec-Fetch-Site") != "same-origin"
-    return origin.lower() != f"{scheme}://{request.host}".lower()
+    return not is_own_page(request)
 
 
 def _check_scope(request: web.Request, asker: Principal) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from orchestrator.domain.access import Principal
+from orchestrator.edge.addresses import origin_of
 from orchestrator.edge.rules import Asked
 
 ASKER = web.RequestKey("asker", Principal)
@@ -27,3 +28,15 @@ def address_of(request: web.Request) -> str:
 def is_https(request: web.Request) -> bool:
     """Whether the client speaks TLS, with us or with a trusted proxy."""
     return request[ASKED].is_https
+
+
+def is_own_page(request: web.Request) -> bool:
+    """Whether a page of our own asks, by its Origin header."""
+    return origin_of(request.headers.get("Origin", "")) in request[ASKED].own_origins
+
+
+def is_secure(request: web.Request) -> bool:
+    """Whether a browser asks over TLS: with us, with a trusted proxy, or, where a page of our own
+    asks that has an https origin, with whatever stands before us."""
+    is_https_page = request.headers.get("Origin", "").lower().startswith("https://")
+    return is_https(request) or (is_https_page and is_own_page(request))

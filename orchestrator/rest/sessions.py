@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.domain.access import Principal
 from orchestrator.domain.errors import FieldError, InvalidRequest
 from orchestrator.rest.answers import json_answer
-from orchestrator.rest.asker import address_of, asker_of, is_https
+from orchestrator.rest.asker import address_of, asker_of, is_secure
 from orchestrator.rest.bodies import json_body
 from orchestrator.rest.problems import SAFE
 from orchestrator.service.gate import Proof
@@ -81,7 +81,7 @@ def _set(request: web.Request, response: web.Response, text: str, seconds: int) 
         path="/",
         httponly=True,
         samesite="Strict",
-        secure=is_https(request),
+        secure=is_secure(request),
     )
 
 

@@ -7,10 +7,12 @@ from aiohttp import web
 
 from orchestrator.edge.addresses import Proxies, authority, origin_of
 from orchestrator.edge.rules import rules
+from orchestrator.rest import sessions
 from orchestrator.rest.asker import address_of, is_https
 from orchestrator.rest.edge import Edge
 from orchestrator.rest.openapi import document
 from orchestrator.settings import Settings
+from tests.contract.rest.access_kit import key_of
 from tests.contract.rest.conftest import BODY, PATHS, Rest, started
 from tests.contract.rest.documented import named_headers
 
@@ -122,6 +124,34 @@ async def test_own_pages_may_ask(named: Rest, host: str, origin: str, more: dict
 
     assert answer.status == 200
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+async def _logged_in(rest: Rest, **headers: str) -> tuple[str, set[str]]:
+    """A session's cookie, and what it is set with."""
+    key = await key_of(rest)
+    answer = await rest.ask("POST", sessions.PATH, json={"key": key.text}, headers=headers)
+    assert answer.status == 204
+    cookie, *attributes = answer.headers["Set-Cookie"].split("; ")
+    return cookie, set(attributes)
+
+
+async def test_the_console_under_the_public_url_may_change_something(named: Rest) -> None:
+    """The proxy that speaks TLS need not be one that is trusted."""
+    page = {"Host": "ringout.example.com", "Origin": PUBLIC}
+    cookie, attributes = await _logged_in(named, **page)
+    headers = {**page, "Cookie": cookie}
+    assert "Secure" in attributes
+    assert (await named.ask("POST", PATHS[0], json=BODY, headers=headers)).status == 202
+    out = await named.ask("DELETE", sessions.PATH, headers=headers)
+    assert (out.status, "Secure" in out.headers["Set-Cookie"]) == (204, True)
+    assert (await named.ask("GET", sessions.PATH, headers=headers)).status == 401
+
+
+async def test_pages_of_elsewhere_that_may_ask_may_not_do_so_with_a_cookie(named: Rest) -> None:
+    cookie, attributes = await _logged_in(named, Origin=named.url)
+    assert "Secure" not in attributes
+    answer = await named.ask("POST", PATHS[0], json=BODY, headers={"Origin": CRM, "Cookie": cookie})
+    assert (answer.status, answer.json["code"]) == (403, "origin_not_allowed")
 
 
 @pytest.mark.parametrize(
