@@ -9,6 +9,10 @@ from orchestrator.settings.addresses import AUTHORITY
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_BEFORE_IPV4 = 96
+"""So many bits stand before an IPv4 address that is written as IPv6 maps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Proxies:
 
     def __init__(self, networks: str = "") -> None:
         """Addresses or networks, comma-separated."""
-        self._networks = [ipaddress.ip_network(each) for each in networks.split(",") if each]
+        self._networks = [_network(each) for each in networks.split(",") if each]
 
     def _trusts(self, address: _Address | None) -> bool:
         return address is not None and any(address in each for each in self._networks)
@@ -103,3 +107,13 @@ def _address(text: str) -> _Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return address if mapped is None else mapped
+
+
+def _network(text: str) -> _Network:
+    """The network; the IPv4 one that it maps, as addresses are compared."""
+    network = ipaddress.ip_network(text)
+    bits = network.prefixlen - _BEFORE_IPV4
+    first = _address(str(network.network_address))
+    if network.version == 6 and bits >= 0 and isinstance(first, ipaddress.IPv4Address):
+        return ipaddress.IPv4Network((first, bits))
+    return network

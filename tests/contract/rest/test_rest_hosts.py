@@ -291,6 +291,26 @@ def test_the_nearest_address_that_is_no_trusted_proxy(
     assert Proxies("10.0.0.0/8,fd00::1").client(peer, forwarded) == client
 
 
+@pytest.mark.parametrize(
+    "networks",
+    [
+        "::ffff:10.0.0.1",
+        "::ffff:10.0.0.0/104",
+        "::ffff:a00:0/104",
+        "::ffff:0:0/96",
+        "10.0.0.1,::ffff:192.0.2.0/120",
+    ],
+)
+def test_a_proxy_may_be_written_as_ipv6_maps_it(networks: str) -> None:
+    for peer in ("10.0.0.1", "::ffff:10.0.0.1"):
+        assert Proxies(networks).client(peer, ["203.0.113.9"]) == "203.0.113.9"
+
+
+def test_what_ipv6_maps_is_trusted_no_further_than_it_is_written() -> None:
+    assert Proxies("::ffff:10.0.0.0/104").client("11.0.0.1", ["203.0.113.9"]) == "11.0.0.1"
+    assert Proxies("fd00::/8").client("10.0.0.1", ["203.0.113.9"]) == "10.0.0.1"
+
+
 def test_authorities_and_origins() -> None:
     at = authority("[FD00::1]:80")
     assert at is not None
