@@ -28,6 +28,7 @@ from mcp.types import (
 from orchestrator.domain.access import Principal, Scope
 from orchestrator.domain.errors import (
     CallNotFound,
+    IdentityUnavailable,
     InsufficientScope,
     InvalidRequest,
     Retryable,
@@ -165,10 +166,11 @@ async def _watch(uri: str, tail: Subscription, bus: SubscriptionBus) -> None:
 
 
 async def _serves(admission: Admission) -> bool:
-    """Whether the credentials still prove the same one; where that cannot be known, they do."""
+    """Whether the credentials still prove the same one; they do while Redis is away, but not where
+    the provider's keys were out of reach for a day."""
     try:
         asker = await admission.again()
-    except (Unauthenticated, TooManyFailures):
+    except (Unauthenticated, TooManyFailures, IdentityUnavailable):
         return False
     except Retryable:
         return True

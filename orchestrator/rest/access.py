@@ -8,7 +8,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from orchestrator.domain.access import HOUSE, Principal, Scope
-from orchestrator.domain.errors import StorageUnavailable, TooManyFailures, Unauthenticated
+from orchestrator.domain.errors import (
+    IdentityUnavailable,
+    StorageUnavailable,
+    TooManyFailures,
+    Unauthenticated,
+)
 from orchestrator.domain.tokens import Kind, Shown
 from orchestrator.rest import notifications, oauth, sessions
 from orchestrator.rest.asker import ASKER, PROVE_AGAIN, address_of, is_own_page
@@ -96,8 +101,9 @@ class Access:
             await asyncio.sleep(PROVE_AGAIN_S)
             try:
                 await request[PROVE_AGAIN]()
-            except (Unauthenticated, TooManyFailures):
-                # What serves is known here from one proof to the next, whoever else fails there.
+            except (Unauthenticated, TooManyFailures, IdentityUnavailable):
+                # What serves is known here from one proof to the next, whoever else fails there;
+                # the provider's keys are missed only when they were out of reach for a day.
                 break
             except StorageUnavailable:
                 continue

@@ -37,10 +37,11 @@ class Logins:
         return pair
 
     async def revoke(self, proof: Proof, text: str) -> None:
-        """Ends the grant that a token of the same key is of; nothing for any other text."""
+        """Ends the grant that a token of the same key is of, also one that has expired: who logs
+        out may have nothing else to show. Nothing for any other text."""
         token = tokens.parsed(text)
         is_theirs = token is not None and token.kind is not Kind.KEY and token.key == proof.key
-        if token is not None and is_theirs and await self.gate.by_token(token) is not None:
+        if token is not None and is_theirs and await self.gate.grants.is_known(token):
             await self.gate.grants.end(token)
 
     async def session(self, key: str, address: str) -> Token:

@@ -6,14 +6,13 @@ whoever has a key might else fill Redis with them.
 """
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.domain.clock import Clock
 from orchestrator.domain.tokens import GRANT_ID_LENGTH, Kind, Token
 from orchestrator.storage import access_keys as keys
 from orchestrator.storage import scripts
-from orchestrator.storage.api_keys import random_id, random_secret, texts
+from orchestrator.storage.api_keys import random_id, random_secret
 from orchestrator.storage.connection import Commands
 from orchestrator.storage.reading import NOT_READABLE
 
@@ -22,6 +21,10 @@ REFRESH_S = 7 * 86_400
 SESSION_S = 12 * 3_600
 MOST_GRANTS = 500
 """Of a key's pairs of tokens, and of its sessions."""
+
+MOST_RENEWALS = 500
+"""Of a pair: every refresh token that was used is known until then, since one that comes again is
+in two hands (RFC 9700, 4.14.2). Renewed every hour, that is three weeks."""
 
 _FIELDS = {Kind.ACCESS: "access", Kind.REFRESH: "refresh", Kind.SESSION: "session"}
 
@@ -64,25 +67,35 @@ class Grants:
         """The next pair; None where the token is not the grant's. Used again, it ends the grant."""
         given = _pair(refresh.key, refresh.grant)
         until = self._clock() + 1000 * ACCESS_S
-        arguments = (refresh.digest, given.access.digest, until, given.refresh.digest)
+        digests = (refresh.digest, given.access.digest, until, given.refresh.digest)
         where, listed = _place(refresh, REFRESH_S)
-        done = await self._commands.run(scripts.RENEW_GRANT, where, *listed, *arguments)
+        done = await self._commands.run(
+            scripts.RENEW_GRANT, where, *listed, *digests, MOST_RENEWALS
+        )
         return given if done else None
 
     async def secret_of(self, token: Token) -> str | None:
         """The digest of the key's secret that a token was given out for; None: it is not valid."""
-        try:
-            row = texts(await self._commands.execute("HGETALL", keys.grant(token.grant)))
-            return self._secret_in(row, token)
-        except NOT_READABLE:
-            return None
+        secret, until = await self._kept(token)
+        is_over = token.kind is Kind.ACCESS and self._clock() >= until
+        return None if is_over else secret
 
-    def _secret_in(self, row: Mapping[str, str], token: Token) -> str | None:
-        kept = row.get(_FIELDS[token.kind], "")
-        is_right = hmac.compare_digest(kept, token.digest) and row.get("key") == token.key
-        if token.kind is Kind.ACCESS and self._clock() >= int(row.get("until", 0)):
-            is_right = False
-        return row["secret"] if is_right else None
+    async def is_known(self, token: Token) -> bool:
+        """Whether a token is its grant's newest of its kind, also where it has expired."""
+        secret, _ = await self._kept(token)
+        return secret is not None
+
+    async def _kept(self, token: Token) -> tuple[str | None, int]:
+        """The digest of the key's secret, None where the token is not the grant's, and until when
+        the access token serves (ms)."""
+        names = (_FIELDS[token.kind], "key", "secret", "until")
+        try:
+            values = await self._commands.execute("HMGET", keys.grant(token.grant), *names)
+            kept, key, secret, until = (value.decode() if value else "" for value in values)
+            is_right = hmac.compare_digest(kept, token.digest) and key == token.key
+            return (secret or None) if is_right else None, int(until or 0)
+        except NOT_READABLE:
+            return None, 0
 
     async def end(self, token: Token) -> None:
         """Ends the grant that a token is of."""

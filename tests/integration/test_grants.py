@@ -1,15 +1,17 @@
 """What a key has given out in its place: no more than a certain number, and the newest of it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
-from orchestrator.domain.tokens import Token
+from orchestrator.domain.tokens import Shown, Token
 from orchestrator.runtime import now
 from orchestrator.service.gate import Gatekeeper
-from orchestrator.storage import access_keys
+from orchestrator.service.logins import Logins
+from orchestrator.storage import access_keys, grants
 from orchestrator.storage.connection import WORKER, Commands
 from orchestrator.storage.grants import MOST_GRANTS, REFRESH_S, SESSION_S, Pair
 from orchestrator.storage.keys import PREFIX
@@ -147,3 +149,51 @@ async def test_writes_that_are_sent_twice_count_once(commands: Commands) -> None
     again = await gate.grants.renewed(given[-1].refresh)
     assert again is not None
     assert await proven(gate, [given[0].access, again.access]) == [True, True]
+
+
+@pytest.mark.parametrize("renewals", [1, 2, 20])
+async def test_a_refresh_token_of_any_age_that_comes_again_ends_the_grant(
+    commands: Commands, renewals: int
+) -> None:
+    gate, key = gate_of(commands), await made(commands)
+    (stolen,) = await pairs(gate, key, 1)
+    latest: Pair | None = stolen
+    for _ in range(renewals):
+        assert latest is not None
+        latest = await gate.grants.renewed(latest.refresh)
+    assert latest is not None
+    made_up = replace(stolen.refresh, secret=key.secret)
+    assert await gate.grants.renewed(made_up) is None
+    assert await proven(gate, [latest.access]) == [True]
+    assert await gate.grants.renewed(stolen.refresh) is None
+    assert await proven(gate, [latest.access]) == [False]
+    assert await gate.grants.renewed(latest.refresh) is None
+
+
+async def test_a_grant_is_renewed_so_often_and_no_more(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants, "MOST_RENEWALS", 3)
+    gate, key = gate_of(commands), await made(commands)
+    (latest,) = await pairs(gate, key, 1)
+    for _ in range(3):
+        renewed = await gate.grants.renewed(latest.refresh)
+        assert renewed is not None
+        latest = renewed
+    assert await proven(gate, [latest.access]) == [True]
+    assert await gate.grants.renewed(latest.refresh) is None
+    assert await proven(gate, [latest.access]) == [False]
+
+
+async def test_who_logs_out_with_an_expired_access_token_ends_its_grant(commands: Commands) -> None:
+    gate, key = gate_of(commands), await made(commands)
+    given, other = await pairs(gate, key, 2)
+    proof = await gate.proved(Shown(key.text), "192.0.2.1")
+    await commands.execute("HSET", access_keys.grant(given.access.grant), "until", now() - 1)
+    assert await proven(gate, [given.access, given.refresh]) == [False, True]
+    wrong = replace(given.access, secret=key.secret)
+    await Logins(gate).revoke(proof, wrong.text)
+    assert await proven(gate, [given.refresh]) == [True]
+    await Logins(gate).revoke(proof, given.access.text)
+    assert await gate.grants.renewed(given.refresh) is None
+    assert await proven(gate, [other.access]) == [True]

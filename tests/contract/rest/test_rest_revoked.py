@@ -6,15 +6,18 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from orchestrator.domain.access import Scope
 from orchestrator.edge import rules
+from orchestrator.identity import issuer, keyring
 from orchestrator.rest import access
 from orchestrator.rest.edge import Edge
 from orchestrator.settings import Settings
 from tests.contract.rest.access_kit import CREATE, key_of, keys_of, listed
 from tests.contract.rest.conftest import BODY, FAILURES, PATHS, Rest, started
 from tests.harness.api_keys import bearer
+from tests.harness.provider import AUDIENCE, JWKS, IdentityProvider
 from tests.harness.raw import answered, connected
 from tests.harness.sse import listening
 from tests.harness.waiting import wait_until
@@ -69,5 +72,23 @@ async def test_a_stream_ends_when_its_key_is_revoked(
         await keys_of(closed).revoke(key.key)
         tried = [(await listed(closed, key.text)).status for _ in range(tries)]
         assert tried[-1:] == [429] * bool(tries)
+        with pytest.raises(aiohttp.ClientError):
+            await stream.next()
+
+
+async def test_a_stream_ends_when_the_provider_s_keys_were_out_of_reach_too_long(
+    alone: Settings, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "PROVE_AGAIN_S", 0.1)
+    monkeypatch.setattr(issuer, "_REMEMBERED_MS", 0)
+    provider.caching = "max-age=300"
+    monkeypatch.setattr(keyring, "_GRACE_MS", 2_000 - 300_000)
+    told = {"oidc_issuer": provider.issuer, "oidc_audience": AUDIENCE}
+    async with (
+        started(alone.model_copy(update=told)) as rest,
+        aiohttp.ClientSession(headers=bearer(provider.token())) as session,
+        listening(session, rest.url + "/v1/events") as stream,
+    ):
+        provider.answers[JWKS] = web.Response(status=500)
         with pytest.raises(aiohttp.ClientError):
             await stream.next()
