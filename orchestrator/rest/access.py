@@ -67,10 +67,12 @@ class Access:
         shown = shown_by(request)
         if await self._gate.is_open(shown):
             request[ASKER] = HOUSE
+        elif _is_logout(request, shown):
+            return await handler(request) if _is_from_us(request) else _forged()
         else:
             proof = await self._gate.proved(shown, address_of(request))
             if _is_forged(request, proof):
-                return problem(403, "origin_not_allowed", _FOREIGN)
+                return _forged()
             request[ASKER], request[sessions.PROOF] = proof.principal, proof
             _check_scope(request, proof.principal)
 
@@ -127,11 +129,24 @@ def _is_forged(request: web.Request, proof: Proof) -> bool:
     """Whether another site may have made a browser send this with the cookie that it holds."""
     if proof.token is None or proof.token.kind is not Kind.SESSION:
         return False
-    if request.method in _SAFE_METHODS:
-        return False
+    return request.method not in _SAFE_METHODS and not _is_from_us(request)
+
+
+def _is_from_us(request: web.Request) -> bool:
     if "Origin" not in request.headers:
-        return request.headers.get("Sec-Fetch-Site") != "same-origin"
-    return not is_own_page(request)
+        return request.headers.get("Sec-Fetch-Site") == "same-origin"
+    return is_own_page(request)
+
+
+def _forged() -> web.Response:
+    return problem(403, "origin_not_allowed", _FOREIGN)
+
+
+def _is_logout(request: web.Request, shown: Shown | None) -> bool:
+    """Whether a cookie is to be taken back: nothing needs to be proved for that, as its answer is
+    the same whether the session serves or not."""
+    is_close = (request.method, template(request)) == ("DELETE", sessions.PATH)
+    return is_close and shown is not None and shown.is_session
 
 
 def _check_scope(request: web.Request, asker: Principal) -> None:

@@ -153,7 +153,8 @@ def _close() -> Operation:
     return _operation(
         "closesession",
         "Log out of the console",
-        "Ends the session of the cookie. Needs an Origin header that is this server's.",
+        "Ends the session of the cookie and takes the cookie back, also where the session is over. "
+        "Needs an Origin header that is this server's.",
         {"204": Response(description="The session is over."), **problems()},
     )
 

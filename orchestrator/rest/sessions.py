@@ -58,9 +58,8 @@ class SessionRoutes:
         return json_answer(_shown(asker_of(request), required=PROOF in request))
 
     async def close(self, request: web.Request) -> web.Response:
-        """204; the session is over."""
-        if PROOF in request:
-            await self.logins.log_out(request[PROOF])
+        """204; the session is over, if it was not before, and the cookie is taken back."""
+        await self.logins.log_out(request.cookies.get(COOKIE, ""))
         response = web.Response(status=204, headers=SAFE)
         _set(request, response, "", 0)
         return response

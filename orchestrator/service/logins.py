@@ -49,10 +49,12 @@ class Logins:
         proof = await self.client(Shown(key), address)
         return await self.gate.grants.session(proof.key, proof.secret)
 
-    async def log_out(self, proof: Proof) -> None:
-        """Ends the session that was shown."""
-        if proof.token is not None and proof.token.kind is Kind.SESSION:
-            await self.gate.grants.end(proof.token)
+    async def log_out(self, cookie: str) -> None:
+        """Ends a session, also one whose key serves no more; nothing for any other text."""
+        token = tokens.parsed(cookie)
+        is_session = token is not None and token.kind is Kind.SESSION
+        if token is not None and is_session and await self.gate.grants.secret_of(token) is not None:
+            await self.gate.grants.end(token)
 
 
 def scopes_of(principal: Principal) -> str:

@@ -287,6 +287,42 @@ async def test_a_session_dies_with_its_key(closed: Rest) -> None:
     assert (await closed.ask("GET", CALLS, headers=cookie)).status == 401
 
 
+async def test_who_logs_out_is_rid_of_a_cookie_that_serves_no_more(closed: Rest) -> None:
+    key = await key_of(closed)
+    cookies = [await logged_in(closed, key), f"{sessions.COOKIE}=ringout_cs_nonsense"]
+    await keys_of(closed).revoke(key.key)
+    for cookie in cookies * FAILURES:
+        headers = {"Cookie": cookie, "Origin": closed.url}
+        out = await closed.ask("DELETE", sessions.PATH, headers=headers)
+        assert out.status == 204
+        name, *attributes = out.headers["Set-Cookie"].split("; ")
+        assert (name, "Max-Age=0" in attributes) == (f'{sessions.COOKIE}=""', True)
+    assert (await listed(closed, UNKNOWN)).status == 401, "logging out is no failed attempt"
+
+
+async def test_who_has_failed_too_often_may_log_out(closed: Rest) -> None:
+    key = await key_of(closed)
+    cookie = {"Cookie": await logged_in(closed, key)}
+    for _ in range(FAILURES):
+        await listed(closed, UNKNOWN)
+    assert (await listed(closed, UNKNOWN)).status == 429
+    out = await closed.ask("DELETE", sessions.PATH, headers={**cookie, "Origin": closed.url})
+    assert (out.status, "Set-Cookie" in out.headers) == (204, True)
+    assert (await closed.ask("GET", sessions.PATH, headers=cookie)).status == 429
+
+
+async def test_only_a_page_of_ours_logs_out_and_only_with_a_cookie(closed: Rest) -> None:
+    key = await key_of(closed)
+    cookie = {"Cookie": await logged_in(closed, key)}
+    for headers in ({}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        out = await closed.ask("DELETE", sessions.PATH, headers={**cookie, **headers})
+        assert (out.status, "Set-Cookie" in out.headers) == (403, False)
+    for headers in ({"Origin": closed.url}, {"Origin": closed.url, **bearer(UNKNOWN), **cookie}):
+        out = await closed.ask("DELETE", sessions.PATH, headers=headers)
+        assert (out.status, "Set-Cookie" in out.headers) == (401, False)
+    assert (await closed.ask("GET", sessions.PATH, headers=cookie)).status == 200
+
+
 async def test_a_cookie_is_no_bearer_and_a_key_no_cookie(closed: Rest) -> None:
     key = await key_of(closed)
     cookie = await logged_in(closed, key)
