@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from typing import Any
 
@@ -23,6 +24,15 @@ from tests.contract.mcp.access_kit import (
 )
 from tests.contract.mcp.conftest import BODY, ENVIRONMENT, address, call_of, refusal_of
 from tests.harness.processes import Fleet
+from tests.harness.provider import JWKS, IdentityProvider
+
+SOON_WITHOUT_KEYS = """
+from orchestrator.cli import main
+from orchestrator.identity import issuer, keyring
+issuer._REMEMBERED_MS, keyring._GRACE_MS = 0, 8_000 - 300_000
+main()
+"""
+"""A command that goes without a provider's keys 8 s after it had them for 300 s."""
 
 
 async def test_both_eras_work_with_a_key(house: House, enter: Enter) -> None:
@@ -105,6 +115,21 @@ async def test_a_stream_ends_with_the_key_that_opened_it(house: House, enter: En
         assert await asyncio.wait_for(listening, 15) == ResourceUpdated(uris[1])
     with pytest.raises(MCPError):
         await client.call_tool(STATUS, {"ringoutId": "call_1"})
+
+
+@pytest.mark.parametrize("era", ["auto"])
+async def test_a_stream_ends_when_the_provider_s_keys_were_out_of_reach_too_long(
+    provider: IdentityProvider, fleet: Fleet, enter: Enter
+) -> None:
+    provider.caching = "max-age=300"
+    command = [sys.executable, "-c", SOON_WITHOUT_KEYS, "mcp"]
+    url = address(fleet.run(command, **ENVIRONMENT, **provider.environment()))
+    client = await enter(url, provider.token())
+    made = call_of(await client.call_tool(MAKE, {"body": BODY}))
+    async with client.listen(resource_subscriptions=[f"ringout://calls/{made['id']}"]) as stream:
+        provider.lies(JWKS, b"", 503)
+        async with asyncio.timeout(60):
+            assert [event async for event in stream] == []
 
 
 _META = {
