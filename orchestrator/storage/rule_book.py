@@ -31,7 +31,7 @@ GRANT_FIELDS = (
     ("access", "SHA-256 of the access token"),
     ("until", "when the access token expires (ms)"),
     ("refresh", "SHA-256 of the refresh token"),
-    ("used", "SHA-256 of the refresh token before"),
+    ("used", "of each refresh token that was used, the first 16 digits of its SHA-256"),
     ("session", "SHA-256 of the session's cookie"),
 )
 
